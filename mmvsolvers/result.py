@@ -1,0 +1,76 @@
+"""What every solver returns, and the warnings it may raise on the way."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ConvergenceWarning(UserWarning):
+    """A run to tolerance stopped at ``max_iter`` before it reached ``tol``."""
+
+
+class DivergenceWarning(UserWarning):
+    """An iteration without a descent guarantee (AMP) blew up; its best iterate is returned."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SolverResult:
+    """The estimates of one solver for a batch of problems with leading axes ``...``.
+
+    Attributes
+    ----------
+    X : ndarray of shape (..., N, M) or None
+        Estimated jointly sparse signals, in the precision of the input; None from the solvers that only detect.
+    score : ndarray of shape (..., N), real
+        Evidence that each device is active: the larger, the likelier. Compare it with a threshold.
+    objective : ndarray of shape (...), real
+        What the solver minimises, at the returned estimate (AMP, which minimises nothing: its last τ²).
+    optimality : ndarray of shape (...), real
+        How far the estimate is from optimal, 0 at an optimum: the relative duality gap of the convex solvers,
+        the largest scaled coordinate step of the likelihood solvers, the last relative change of AMP.
+    n_iter : ndarray of shape (...), int64
+        Iterations or sweeps done.
+    converged : ndarray of shape (...), bool
+        ``optimality <= tol``.
+    diverged : ndarray of shape (...), bool
+        The iteration blew up and the best iterate before that is returned. Only AMP can.
+    """
+
+    X: NDArray[np.inexact] | None
+    score: NDArray[np.floating]
+    objective: NDArray[np.floating]
+    optimality: NDArray[np.floating]
+    n_iter: NDArray[np.int64]
+    converged: NDArray[np.bool_]
+    diverged: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        """Shapes and counts; the arrays themselves can be gigabytes."""
+        shape = "None" if self.X is None else f"{self.X.dtype}{self.X.shape}"
+        return (
+            f"SolverResult(X={shape}, score={self.score.dtype}{self.score.shape}, "
+            f"converged={int(self.converged.sum())}/{self.converged.size}, diverged={int(self.diverged.sum())})"
+        )
+
+
+def warn_about(solver: str, result: SolverResult, tol: float) -> None:
+    """Raise one warning for the problems of a batch that diverged, and one for those that did not converge."""
+    total = result.converged.size
+    n_diverged = int(result.diverged.sum())
+    if n_diverged:
+        warnings.warn(
+            f"{solver}: {n_diverged} of {total} problems diverged; their best iterates are returned",
+            DivergenceWarning,
+            stacklevel=3,
+        )
+    n_open = total - int((result.converged | result.diverged).sum())
+    if tol > 0 and n_open:
+        open_problems = ~(result.converged | result.diverged)
+        warnings.warn(
+            f"{solver}: {n_open} of {total} problems stopped at max_iter with optimality up to "
+            f"{result.optimality[open_problems].max():.2g} > tol={tol:g}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
