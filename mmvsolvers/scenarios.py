@@ -12,8 +12,8 @@ from mmvsolvers.validation import (
     Range,
     as_choice,
     as_count,
+    as_per_device,
     as_pilots,
-    as_real,
     as_scalar,
 )
 
@@ -295,7 +295,7 @@ def generate(
     if not isinstance(activity, ActivityModel):
         raise TypeError(f"activity must be an activity model such as IndependentActivity(0.1); got {activity!r}")
     correlation = as_scalar("antenna_correlation", antenna_correlation, _CORRELATION)
-    gains = _as_channel_var(channel_var, N)
+    gains = as_per_device("channel_var", channel_var, N, POSITIVE)
     A = _as_or_draw_pilots(rng, L, N, pilots).astype(precision)
     sigma2 = _noise_var(noise_var, snr_db, A, gains)
     active = activity.draw(rng, N, T)
@@ -345,13 +345,6 @@ def _as_complex_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     if np.dtype(dtype) not in (np.dtype(np.complex64), np.dtype(np.complex128)):
         raise TypeError(f"dtype must be complex64 or complex128; got {np.dtype(dtype).name}")
     return np.dtype(dtype)
-
-
-def _as_channel_var(channel_var: ArrayLike, N: int) -> NDArray[np.float64]:
-    gains = as_real("channel_var", channel_var, POSITIVE)
-    if gains.shape not in ((), (N,)):
-        raise ValueError(f"channel_var must be a scalar or have shape ({N},), one per device; got {gains.shape}")
-    return np.broadcast_to(gains, N).copy()
 
 
 def _as_or_draw_pilots(rng: np.random.Generator, L: int, N: int, pilots: str | ArrayLike) -> NDArray[np.inexact]:

@@ -24,6 +24,7 @@ POSITIVE = Range("positive", lambda value: value > 0)
 NON_NEGATIVE = Range("non-negative", lambda value: value >= 0)
 PROBABILITY = Range("strictly between 0 and 1", lambda value: (value > 0) & (value < 1))
 FRACTION = Range("above 0 and at most 1", lambda value: (value > 0) & (value <= 1))
+FINITE = Range("real", np.isfinite)
 
 
 def as_array(name: str, value: ArrayLike) -> NDArray[np.inexact]:
@@ -82,6 +83,14 @@ def as_real(name: str, value: ArrayLike, admissible: Range) -> NDArray[np.float6
     return array
 
 
+def as_per_device(name: str, value: ArrayLike, N: int, admissible: Range) -> NDArray[np.float64]:
+    """Spread a scalar or an array of shape (N,) over the devices: a new array (N,), float64."""
+    array = as_real(name, value, admissible)
+    if array.shape not in ((), (N,)):
+        raise ValueError(f"{name} must be a scalar or have shape ({N},), one per device; got {array.shape}")
+    return np.broadcast_to(array, N).copy()
+
+
 def as_count(name: str, value: Any, at_least: int = 1) -> int:
     """Return an integer that is not below ``at_least``."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
@@ -138,17 +147,17 @@ class Batch:
     @property
     def T(self) -> int:
         """Number of problems."""
-        return self.Y.shape[0]
+        return int(self.Y.shape[0])
 
     @property
     def N(self) -> int:
         """Number of devices."""
-        return self.A.shape[1]
+        return int(self.A.shape[1])
 
     @property
     def M(self) -> int:
         """Number of antennas."""
-        return self.Y.shape[2]
+        return int(self.Y.shape[2])
 
     @property
     def real_dtype(self) -> np.dtype[np.floating]:
@@ -166,10 +175,7 @@ class Batch:
 
     def per_device(self, name: str, value: ArrayLike, admissible: Range) -> NDArray[np.floating]:
         """Spread a scalar or an array of shape (N,) over the devices: (N,), real."""
-        array = as_real(name, value, admissible)
-        if array.shape not in ((), (self.N,)):
-            raise ValueError(f"{name} must be a scalar or have shape ({self.N},), one per device; got {array.shape}")
-        return np.ascontiguousarray(np.broadcast_to(array, self.N), dtype=self.real_dtype)
+        return as_per_device(name, value, self.N, admissible).astype(self.real_dtype)
 
     def start(self, name: str, value: ArrayLike | None) -> NDArray[np.inexact]:
         """Return a start point (T, N, M) of the solver's own: zeros, or a copy of the user's (..., N, M)."""
