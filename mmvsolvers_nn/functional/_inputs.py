@@ -1,0 +1,181 @@
+"""Everything that looks at the arguments of the differentiable functions, and what they return."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mmvsolvers.validation import Range, as_choice, as_real
+
+BACKENDS = ("auto", "reference", "numba", "triton")
+REAL_DTYPES = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+
+
+class Recovery(NamedTuple):
+    """The estimates of an unrolled solver for a batch of problems with leading axes ``...``.
+
+    Attributes
+    ----------
+    X : Tensor of shape (..., N, M) or None
+        Estimated jointly sparse signals; None from the functions that only detect.
+    score : Tensor of shape (..., N), real
+        Evidence that each device is active: the larger, the likelier.
+    state : tuple of Tensor
+        What the iteration goes on from: ``f(..., n_iter=3, start=f(..., n_iter=2).state)`` is ``f(..., n_iter=5)``.
+    """
+
+    X: Tensor | None
+    score: Tensor
+    state: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Problems:
+    """A batch of problems that share one A, leading axes flattened into one.
+
+    Attributes
+    ----------
+    A : Tensor of shape (L, N)
+        Pilots, complex64 or complex128.
+    Y : Tensor of shape (T, L, M)
+        Received signals, in the dtype and on the device of A.
+    leading : tuple of int
+        The leading axes ``...`` that Y came with; T is their product.
+    """
+
+    A: Tensor
+    Y: Tensor
+    leading: tuple[int, ...]
+
+    @classmethod
+    def of(cls, A: Tensor, Y: Tensor) -> "Problems":
+        """Check A (L, N) and Y (..., L, M); values are looked at only where that is free, see `_check_values`.
+
+        Raises
+        ------
+        TypeError
+            For anything but complex64 and complex128 tensors, and for two different dtypes.
+        ValueError
+            For shapes that do not fit, two devices, NaN or inf, and zero columns of A.
+        """
+        for name, value in (("A", A), ("Y", Y)):
+            if not isinstance(value, Tensor):
+                raise TypeError(f"{name} must be a torch.Tensor; got {type(value).__name__}")
+            if value.dtype not in REAL_DTYPES:
+                raise TypeError(f"{name} must be complex64 or complex128; got {value.dtype}")
+        if A.dtype != Y.dtype:
+            raise TypeError(f"Y must have the dtype of A, {A.dtype}; got {Y.dtype}")
+        if A.device != Y.device:
+            raise ValueError(f"Y must be on the device of A, {A.device}; got {Y.device}")
+        if A.ndim != 2 or 0 in A.shape:
+            raise ValueError(f"A must have shape (L, N) with L, N >= 1; got {tuple(A.shape)}")
+        if Y.ndim < 2 or Y.shape[-2] != A.shape[0] or 0 in Y.shape:
+            raise ValueError(
+                f"Y must have shape (..., {A.shape[0]}, M) to match A of shape {tuple(A.shape)}, with no empty axis; "
+                f"got {tuple(Y.shape)}"
+            )
+        if _values_are_free(A):
+            _check_values("A", A)
+            _check_values("Y", Y)
+            zero = (A.detach() == 0).all(dim=0).nonzero().flatten()
+            if len(zero):
+                raise ValueError(f"A must have no zero column; got zero column(s) {zero[:5].tolist()}")
+        return cls(A, Y.reshape(-1, *Y.shape[-2:]), tuple(Y.shape[:-2]))
+
+    @property
+    def T(self) -> int:
+        """Number of problems."""
+        return self.Y.shape[0]
+
+    @property
+    def N(self) -> int:
+        """Number of devices."""
+        return self.A.shape[1]
+
+    @property
+    def L(self) -> int:
+        """Pilot length."""
+        return self.A.shape[0]
+
+    @property
+    def M(self) -> int:
+        """Number of antennas."""
+        return self.Y.shape[2]
+
+    def per_problem(self, name: str, value: Tensor | float, admissible: Range) -> Tensor:
+        """Spread a scalar or a tensor of shape ``leading`` over the problems: (T,), real."""
+        return self._spread(name, value, admissible, self.leading, "problem").reshape(self.T)
+
+    def per_device(self, name: str, value: Tensor | float, admissible: Range) -> Tensor:
+        """Spread a scalar or a tensor of shape (N,) over the devices: (N,), real."""
+        return self._spread(name, value, admissible, (self.N,), "device")
+
+    def start(self, start: tuple[Tensor, ...] | None, *shapes: tuple[int, int] | tuple[int]) -> list[Tensor] | None:
+        """Flatten the leading axes of a start point's tensors, which must have the given shapes behind them."""
+        if start is None:
+            return None
+        wanted = [(*self.leading, *shape) for shape in shapes]
+        if not isinstance(start, tuple) or [tuple(part.shape) for part in start] != wanted:
+            raise ValueError(f"start must be the state of an earlier call: a tuple of tensors of shapes {wanted}")
+        return [part.reshape(self.T, *shape) for part, shape in zip(start, shapes, strict=True)]
+
+    def batched(self, flat: Tensor) -> Tensor:
+        """Give (T, ...) its leading axes back."""
+        return flat.reshape(*self.leading, *flat.shape[1:])
+
+    def _spread(self, name: str, value: Tensor | float, admissible: Range, shape: tuple[int, ...], each: str) -> Tensor:
+        real = REAL_DTYPES[self.A.dtype]
+        if not isinstance(value, Tensor):
+            number = as_real(name, value, admissible)
+            if number.ndim:
+                raise TypeError(f"{name} must be a number or a tensor; got {type(value).__name__}")
+            # A fill, unlike a copy from the host, can be captured in a CUDA graph.
+            return torch.full(shape, float(number), dtype=real, device=self.A.device)
+        if value.dtype.is_complex or not value.dtype.is_floating_point:
+            raise TypeError(f"{name} must be real; got {value.dtype}")
+        if tuple(value.shape) not in ((), shape):
+            raise ValueError(f"{name} must be a scalar or have shape {shape}, one per {each}; got {tuple(value.shape)}")
+        if _values_are_free(value):
+            as_real(name, value.detach().numpy(), admissible)
+        return value.to(device=self.A.device, dtype=real).expand(shape)
+
+
+def resolve_backend(backend: str, device: torch.device) -> str:
+    """Return the backend that ``backend`` stands for on ``device``."""
+    as_choice("backend", backend, BACKENDS)
+    return "reference"
+
+
+def _values_are_free(value: Tensor) -> bool:
+    """Tell whether values may be read: on a GPU it would stall the stream and break the capture of a CUDA graph."""
+    return value.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _check_values(name: str, value: Tensor) -> None:
+    finite = torch.isfinite(value.detach())
+    if not finite.all():
+        raise ValueError(f"{name} must be finite; got {int((~finite).sum())} NaN or infinite entries")
+
+
+def shrinkage(squared_norm: Tensor, threshold: Tensor) -> Tensor:
+    """Return max(1 - threshold/‖t‖, 0), the factor of the group soft threshold, with gradient 0 where it is 0.
+
+    Parameters
+    ----------
+    squared_norm : Tensor of shape (...)
+        ‖t‖² of every group.
+    threshold : Tensor
+        Non-negative, broadcasts against ``squared_norm``.
+    """
+    passes = squared_norm > threshold.square()
+    norm = torch.where(passes, squared_norm, 1.0).sqrt()
+    return torch.where(passes, 1.0 - threshold / norm, 0.0)
+
+
+def squared_rows(X: Tensor, dim: int) -> Tensor:
+    """Return the sum of |X|² over one axis of a complex tensor, counted from the front.
+
+    The square of the real view, since ``abs`` of a complex tensor is slow and has no gradient at 0.
+    """
+    return torch.view_as_real(X.resolve_conj()).square().sum(dim=(dim, -1))

@@ -1,0 +1,101 @@
+"""MAP activity detection by coordinate descent, unrolled."""
+
+import torch
+from torch import Tensor
+
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count
+from mmvsolvers_nn.functional._inputs import Problems, Recovery, resolve_backend
+from mmvsolvers_nn.functional._reference import map_cd as reference
+
+
+def map_cd(
+    A: Tensor,
+    Y: Tensor,
+    noise_var: Tensor | float,
+    activity_prob: Tensor | float,
+    *,
+    channel_var: Tensor | float = 1.0,
+    upper: Tensor | float | None = None,
+    n_iter: int,
+    start: tuple[Tensor, ...] | None = None,
+    backend: str = "auto",
+) -> Recovery:
+    """Detect active devices by ``n_iter`` sweeps of maximum a posteriori coordinate descent.
+
+    Parameters
+    ----------
+    A : Tensor of shape (L, N), complex
+        Pilots.
+    Y : Tensor of shape (..., L, M), complex
+        Received signals.
+    noise_var : float or Tensor of shape () or (...)
+        Noise variance σ² per complex entry, positive.
+    activity_prob : float or Tensor of shape () or (N,)
+        Prior activity ε(n), strictly between 0 and 1.
+    channel_var : float or Tensor of shape () or (N,)
+        Variance g(n) of an active device's channel coefficients, positive.
+    upper : float or Tensor of shape () or (N,), optional
+        Largest activity allowed. By default 1 where ε(n) > 1/2, where there would be no minimum, and none elsewhere.
+    n_iter : int
+        Number of sweeps.
+    start : tuple of one Tensor of shape (..., N), optional
+        Activities to start from, the ``state`` of an earlier call; zeros by default.
+    backend : {"auto", "reference", "numba", "triton"}
+        What runs the sweeps.
+
+    Returns
+    -------
+    Recovery
+        ``score`` is the activity α of every device, (..., N); ``X`` is None.
+
+    Notes
+    -----
+    Algorithm 3 of [1]_ with the sign of its (19) corrected. Differentiable in A, Y, ``noise_var``, ``activity_prob``,
+    ``channel_var``, ``upper`` and ``start``.
+
+    References
+    ----------
+    .. [1] Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with
+       applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
+    """
+    problems = Problems.of(A, Y)
+    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
+    variance = problems.per_device("channel_var", channel_var, POSITIVE)
+    if upper is None:
+        bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
+    else:
+        bound = problems.per_device("upper", upper, POSITIVE)
+    scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
+    return descend(scaled, noise, torch.logit(probability) / problems.M, bound, n_iter, start, backend)
+
+
+def descend(
+    problems: Problems,
+    noise_var: Tensor,
+    log_odds: Tensor,
+    upper: Tensor,
+    n_iter: int,
+    start: tuple[Tensor, ...] | None,
+    backend: str,
+) -> Recovery:
+    """Run the sweeps that ML and MAP share; ML has ``log_odds`` 0 and ``upper`` inf.
+
+    Parameters
+    ----------
+    problems : Problems
+        With column n of A scaled such that its coefficient is the value sought.
+    noise_var : Tensor of shape (T,)
+        Noise variance.
+    log_odds, upper : Tensor of shape (N,)
+        log(ε/(1-ε))/M and the largest value allowed.
+    n_iter, start, backend
+        As in `map_cd`.
+    """
+    resolve_backend(backend, problems.A.device)
+    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(problems.A[0].real).expand(problems.T, -1)]
+    value = reference.map_cd(
+        problems.A, problems.Y, noise_var, log_odds, upper, value, as_count("n_iter", n_iter, at_least=0)
+    )
+    score = problems.batched(value)
+    return Recovery(None, score, (score,))

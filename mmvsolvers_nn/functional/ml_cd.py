@@ -1,0 +1,54 @@
+"""ML activity detection by coordinate descent, unrolled."""
+
+import torch
+from torch import Tensor
+
+from mmvsolvers.validation import POSITIVE
+from mmvsolvers_nn.functional._inputs import Problems, Recovery
+from mmvsolvers_nn.functional.map_cd import descend
+
+
+def ml_cd(
+    A: Tensor,
+    Y: Tensor,
+    noise_var: Tensor | float,
+    *,
+    n_iter: int,
+    start: tuple[Tensor, ...] | None = None,
+    backend: str = "auto",
+) -> Recovery:
+    """Detect active devices by ``n_iter`` sweeps of maximum likelihood coordinate descent.
+
+    Parameters
+    ----------
+    A : Tensor of shape (L, N), complex
+        Pilots.
+    Y : Tensor of shape (..., L, M), complex
+        Received signals.
+    noise_var : float or Tensor of shape () or (...)
+        Noise variance σ² per complex entry, positive.
+    n_iter : int
+        Number of sweeps.
+    start : tuple of one Tensor of shape (..., N), optional
+        Values to start from, the ``state`` of an earlier call; zeros by default.
+    backend : {"auto", "reference", "numba", "triton"}
+        What runs the sweeps.
+
+    Returns
+    -------
+    Recovery
+        ``score`` is γ, activity times channel power of every device, (..., N); ``X`` is None.
+
+    Notes
+    -----
+    The coordinate descent of [1]_. Differentiable in A, Y, ``noise_var`` and ``start``.
+
+    References
+    ----------
+    .. [1] S. Haghighatshoar, P. Jung, G. Caire, "Improved scaling law for activity detection in massive MIMO systems",
+       IEEE ISIT, 2018.
+    """
+    problems = Problems.of(A, Y)
+    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    flat_prior = torch.zeros_like(A[0].detach().real)
+    return descend(problems, noise, flat_prior, torch.full_like(flat_prior, torch.inf), n_iter, start, backend)
