@@ -1,5 +1,6 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
+from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import (
     ActivityModel,
@@ -10,18 +11,28 @@ from mmvsolvers.scenarios import (
     draw_pilots,
     generate,
 )
+from mmvsolvers.thresholds import best_threshold
 
 __version__ = "0.1.0"
 __all__ = [
+    "ROC",
     "ActivityModel",
     "ConvergenceWarning",
     "DivergenceWarning",
+    "Estimate",
     "GroupActivity",
     "IndependentActivity",
     "MMVData",
     "SingleActiveGroup",
     "SolverResult",
     "__version__",
+    "best_threshold",
     "draw_pilots",
+    "error_rate",
+    "false_alarm",
     "generate",
+    "missed_detection",
+    "mse",
+    "nmse_db",
+    "roc",
 ]
