@@ -1,1 +1,1 @@
-"""The sequential iterations in plain torch, differentiated by autograd: slow, readable, and what backends are tested on."""
+"""The sequential iterations in plain torch: slow, readable, differentiated by autograd; backends are tested on them."""
