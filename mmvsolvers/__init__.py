@@ -1,5 +1,6 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
+from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import (
@@ -27,6 +28,8 @@ __all__ = [
     "SolverResult",
     "__version__",
     "best_threshold",
+    "block_coherence",
+    "coherence",
     "draw_pilots",
     "error_rate",
     "false_alarm",
@@ -35,4 +38,5 @@ __all__ = [
     "mse",
     "nmse_db",
     "roc",
+    "sub_coherence",
 ]

@@ -12,6 +12,7 @@ from mmvsolvers.validation import (
     Range,
     as_choice,
     as_count,
+    as_group_size,
     as_per_device,
     as_pilots,
     as_scalar,
@@ -75,7 +76,7 @@ class IndependentActivity:
         as_count("N", N)
         if self.ratio == 1:
             return np.full(N, float(self.p))
-        return np.repeat(self._halves(), _group_size(N, 2))
+        return np.repeat(self._halves(), as_group_size(N, 2))
 
     def _halves(self) -> tuple[float, float]:
         return 2 * self.p * self.ratio / (1 + self.ratio), 2 * self.p / (1 + self.ratio)
@@ -113,14 +114,14 @@ class SingleActiveGroup:
 
     def draw(self, rng: np.random.Generator, N: int, T: int) -> NDArray[np.bool_]:
         """Draw the activity of N devices in T independent samples, shape (T, N)."""
-        size = _group_size(N, self.n_groups)
+        size = as_group_size(N, self.n_groups)
         active_group = as_generator(rng).integers(self.n_groups, size=as_count("T", T))
         group_of_device = np.arange(N) // size
         return np.asarray(group_of_device == active_group[:, np.newaxis])
 
     def marginal(self, N: int) -> NDArray[np.float64]:
         """Return the probability that each device is active, shape (N,)."""
-        _group_size(N, self.n_groups)
+        as_group_size(N, self.n_groups)
         return np.full(N, 1 / self.n_groups)
 
 
@@ -155,13 +156,13 @@ class GroupActivity:
 
     def draw(self, rng: np.random.Generator, N: int, T: int) -> NDArray[np.bool_]:
         """Draw the activity of N devices in T independent samples, shape (T, N)."""
-        size = _group_size(N, self.n_groups)
+        size = as_group_size(N, self.n_groups)
         active_groups = as_generator(rng).random((as_count("T", T), self.n_groups)) < self.p
         return np.repeat(active_groups, size, axis=1)
 
     def marginal(self, N: int) -> NDArray[np.float64]:
         """Return the probability that each device is active, shape (N,)."""
-        _group_size(N, self.n_groups)
+        as_group_size(N, self.n_groups)
         return np.full(N, float(self.p))
 
 
@@ -333,12 +334,6 @@ def as_generator(rng: Any) -> np.random.Generator:
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, as from numpy.random.default_rng(0); got {rng!r}")
     return rng
-
-
-def _group_size(N: int, n_groups: int) -> int:
-    if as_count("N", N) % n_groups:
-        raise ValueError(f"N must be a multiple of the number of groups, {n_groups}; got {N}")
-    return N // n_groups
 
 
 def _as_complex_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -100,6 +100,13 @@ def as_count(name: str, value: Any, at_least: int = 1) -> int:
     return int(value)
 
 
+def as_group_size(N: Any, n_groups: Any) -> int:
+    """Return how many of N devices are in each of ``n_groups`` groups of equal size."""
+    if as_count("N", N) % as_count("n_groups", n_groups):
+        raise ValueError(f"N must be a multiple of the number of groups, {n_groups}; got {N}")
+    return int(N // n_groups)
+
+
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of the named choices."""
     if value not in choices:
