@@ -18,10 +18,12 @@ class Range:
 
     words: str
     contains: Callable[[NDArray[np.floating]], NDArray[np.bool_]]
+    infinite: bool = False
 
 
-POSITIVE = Range("positive", lambda value: value > 0)
-NON_NEGATIVE = Range("non-negative", lambda value: value >= 0)
+POSITIVE = Range("finite and positive", lambda value: value > 0)
+POSITIVE_OR_INF = Range("positive", lambda value: value > 0, infinite=True)
+NON_NEGATIVE = Range("finite and non-negative", lambda value: value >= 0)
 PROBABILITY = Range("strictly between 0 and 1", lambda value: (value > 0) & (value < 1))
 FRACTION = Range("above 0 and at most 1", lambda value: (value > 0) & (value <= 1))
 FINITE = Range("real", np.isfinite)
@@ -62,7 +64,7 @@ def as_pilots(name: str, value: ArrayLike) -> NDArray[np.inexact]:
 
 
 def as_scalar(name: str, value: Any, admissible: Range) -> float:
-    """Return one finite real number within ``admissible``."""
+    """Return one real number within ``admissible``."""
     array = as_real(name, value, admissible)
     if array.ndim:
         raise ValueError(f"{name} must be a scalar; got shape {array.shape}")
@@ -70,16 +72,18 @@ def as_scalar(name: str, value: Any, admissible: Range) -> float:
 
 
 def as_real(name: str, value: ArrayLike, admissible: Range) -> NDArray[np.float64]:
-    """Return finite real numbers within ``admissible``, as float64."""
+    """Return real numbers within ``admissible``, as float64."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real; got {_describe(value, array)}")
     array = array.astype(np.float64)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty; got shape {array.shape}")
-    bad = ~(np.isfinite(array) & admissible.contains(array))
+    bad = ~admissible.contains(array)
+    if not admissible.infinite:
+        bad |= np.isinf(array)
     if bad.any():
-        raise ValueError(f"{name} must be finite and {admissible.words}; got {array[bad].flat[0]:g}")
+        raise ValueError(f"{name} must be {admissible.words}; got {array[bad].flat[0]:g}")
     return array
 
 
@@ -165,6 +169,11 @@ class Batch:
     def M(self) -> int:
         """Number of antennas."""
         return int(self.Y.shape[2])
+
+    @property
+    def complex_dtype(self) -> np.dtype[np.complexfloating]:
+        """The complex dtype of the same precision: real problems are solved by the same formulas."""
+        return np.result_type(self.A.dtype, np.complex64)
 
     @property
     def real_dtype(self) -> np.dtype[np.floating]:

@@ -1,0 +1,287 @@
+"""Coordinate descent on the (regularised) Gaussian likelihood of the received covariance: ML and MAP.
+
+ML is MAP with a flat prior (``log_odds = 0``) and no upper bound. The iterates are those of the textbook recursion,
+a rank-1 update of Σ⁻¹ for every device that moves, up to rounding. Two things make it fast:
+
+* Devices are visited in blocks. One product gives the block's rows a_nᴴΣ⁻¹, the devices then move one after the other,
+  correcting the rows of those still to come, and one product puts all their rank-1 updates into Σ⁻¹.
+* A silent device is skipped where it provably stays silent. The gradient of a device depends on Σ⁻¹ alone, and how far
+  Σ⁻¹ has moved since the device was last visited is bounded by the sum of the norms of the rank-1 updates.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from numba import njit, prange
+
+from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
+
+# Devices a block: products want many, the corrections inside a block cost its square.
+BLOCK = 32
+# Rounding errors grow with every rank-1 update of Σ⁻¹, so it is built anew after this many sweeps.
+REBUILD_DOUBLE = 8
+REBUILD_SINGLE = 1
+# A run to tolerance sweeps, between two full sweeps, over the likely devices alone: those active, and those whose last
+# r came this close to q (a device becomes active where r > q). They are swept until their steps are this much smaller
+# than the full sweep's were.
+LIKELY_RATIO = 0.8
+LIKELY_REDUCTION = 0.1
+LIKELY_SWEEPS = 20
+
+# One problem's prior: real, (N,) each.
+Prior = namedtuple("Prior", "log_odds upper")
+# One problem's iterate. `q`, `root_r`, `seen` and `seen_y` are what a device's last visit found, (N,) each;
+# `moved[0]` sums the norms of Σ⁻¹'s updates, `moved[1]` those of Σ⁻¹Y's divided by √M.
+State = namedtuple("State", "inverse value q root_r seen seen_y moved")
+# A block at work: positions of its devices in the visiting order, conjugate pilots, a_nᴴΣ⁻¹, a_nᴴΣ⁻¹Y, scaled rows.
+Scratch = namedtuple("Scratch", "positions conjugate rows correlations scaled")
+
+
+@njit(cache=True)
+def coordinate_step(q, r, value, log_odds, upper):
+    """Return the step d to the exact minimum of log(1 + dq) - rd/(1 + dq) - log_odds·d over the admissible d."""
+    if log_odds == 0.0:
+        return min(max((r - q) / (q * q), -value), upper - value)
+    discriminant = q * q - 4.0 * log_odds * r
+    if discriminant < 0.0:
+        # Only where log_odds > 0: the objective falls all the way to the bound.
+        return upper - value
+    u = 2.0 * r / (q + np.sqrt(discriminant))
+    d = min(max((u - 1.0) / q, -value), upper - value)
+    if log_odds > 0.0:
+        bound = upper - value
+        u, u_bound = 1.0 + d * q, 1.0 + bound * q
+        if np.log(u_bound / u) + r / q * (1.0 / u_bound - 1.0 / u) - log_odds * (bound - d) < 0.0:
+            return bound
+    return d
+
+
+@njit(cache=True)
+def stays_silent(n, column_norms, prior, state):
+    """Tell whether device n, silent now, provably has no reason to move."""
+    if state.value[n] > 0.0 or prior.log_odds[n] > 0.0:
+        return False
+    q = state.q[n] - column_norms[n] ** 2 * (state.moved[0] - state.seen[n])
+    root_r = state.root_r[n] + column_norms[n] * (state.moved[1] - state.seen_y[n])
+    return q - prior.log_odds[n] > root_r * root_r
+
+
+@njit(cache=True)
+def first_restless(devices, start, stop, column_norms, prior, state):
+    """Return the first position in [start, stop) whose device may move, or ``stop``."""
+    for position in range(start, stop):
+        if not stays_silent(devices[position], column_norms, prior, state):
+            return position
+    return stop
+
+
+@njit(cache=True)
+def load_block(AT, Y, column_norms, devices, start, prior, state, scratch):
+    """Gather the next devices that may move, with a_nᴴΣ⁻¹ and a_nᴴΣ⁻¹Y; return how many."""
+    L = AT.shape[1]
+    count = 0
+    position = first_restless(devices, start, devices.size, column_norms, prior, state)
+    while position < devices.size and count < BLOCK:
+        scratch.positions[count] = position
+        for i in range(L):
+            scratch.conjugate[count, i] = np.conj(AT[devices[position], i])
+        count += 1
+        position = first_restless(devices, position + 1, devices.size, column_norms, prior, state)
+    scratch.positions[count] = position
+    np.dot(scratch.conjugate[:count], state.inverse, scratch.rows[:count])
+    np.dot(scratch.rows[:count], Y, scratch.correlations[:count])
+    for k in range(count):
+        state.q[devices[scratch.positions[k]]] = real_inner(scratch.conjugate[k], scratch.rows[k])
+    return count
+
+
+@njit(cache=True)
+def correct_rows(AT, devices, k, count, c, state, scratch):
+    """Carry the rank-1 update of the block's k-th device into the rows of those after it."""
+    rows, correlations = scratch.rows, scratch.correlations
+    inner = np.dot(rows[k + 1 : count], AT[devices[scratch.positions[k]]])
+    for i in range(k + 1, count):
+        p = inner[i - k - 1]
+        state.q[devices[scratch.positions[i]]] -= c * (p.real * p.real + p.imag * p.imag)
+        factor = c * p
+        for m in range(correlations.shape[1]):
+            correlations[i, m] -= factor * correlations[k, m]
+        for j in range(rows.shape[1]):
+            rows[i, j] -= factor * rows[k, j]
+
+
+@njit(cache=True)
+def visit(AT, devices, k, count, n_moved, prior, state, scratch):
+    """Move the block's k-th device to its coordinate minimum; return the step d and the scaled step |d|q."""
+    n = devices[scratch.positions[k]]
+    q = state.q[n]
+    r = squared_norm(scratch.correlations[k]) / scratch.correlations.shape[1]
+    d = coordinate_step(q, r, state.value[n], prior.log_odds[n], prior.upper[n])
+    u = 1.0 + d * q
+    if d != 0.0:
+        c = d / u
+        state.value[n] += d
+        correct_rows(AT, devices, k, count, c, state, scratch)
+        length = np.sqrt(squared_norm(scratch.rows[k]))
+        state.moved[0] += abs(c) * length * length
+        state.moved[1] += abs(c) * length * np.sqrt(r)
+        for i in range(AT.shape[1]):
+            scratch.scaled[n_moved, i] = c * np.conj(scratch.rows[k, i])
+            scratch.rows[n_moved, i] = scratch.rows[k, i]
+    state.q[n] = q / u
+    state.root_r[n] = np.sqrt(r) / u
+    state.seen[n], state.seen_y[n] = state.moved[0], state.moved[1]
+    return d, abs(d) * q
+
+
+@njit(cache=True)
+def sweep(AT, Y, column_norms, devices, prior, state, scratch):
+    """Visit ``devices`` in order, skipping those that provably stay silent; return the largest scaled step |d|q."""
+    largest = 0.0
+    position = 0
+    while position < devices.size:
+        count = load_block(AT, Y, column_norms, devices, position, prior, state, scratch)
+        n_moved = 0
+        for k in range(count + 1):
+            # Skipped devices were judged before this block's updates. If one of them may move after all, the block
+            # ends here and the next one begins with it.
+            stop = scratch.positions[k]
+            position = first_restless(devices, position, stop, column_norms, prior, state)
+            if position < stop or k == count:
+                break
+            d, step = visit(AT, devices, k, count, n_moved, prior, state, scratch)
+            largest = max(largest, step)
+            if d != 0.0:
+                n_moved += 1
+            position += 1
+        if n_moved:
+            subtract(state.inverse, np.dot(scratch.scaled[:n_moved].T, scratch.rows[:n_moved]))
+    return largest
+
+
+@njit(cache=True)
+def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
+    """Return the largest scaled step |d|q that any device would make from here."""
+    largest = 0.0
+    position = 0
+    while position < devices.size:
+        count = load_block(AT, Y, column_norms, devices, position, prior, state, scratch)
+        for k in range(count):
+            n = devices[scratch.positions[k]]
+            r = squared_norm(scratch.correlations[k]) / Y.shape[1]
+            d = coordinate_step(state.q[n], r, state.value[n], prior.log_odds[n], prior.upper[n])
+            largest = max(largest, abs(d) * state.q[n])
+        position = scratch.positions[count]
+    return largest
+
+
+@njit(cache=True)
+def rebuild_inverse(AT, noise_var, value, inverse):
+    """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return log|Σ|."""
+    active = np.flatnonzero(value > 0.0)
+    # float64 times any precision is double precision, real or complex as A is
+    rows = AT[active] * np.sqrt(value[active].astype(np.float64)).reshape(-1, 1)
+    covariance = np.dot(rows.T, np.conj(rows))
+    for i in range(AT.shape[1]):
+        covariance[i, i] += noise_var
+    exact = np.linalg.inv(covariance)
+    for i in range(AT.shape[1]):
+        for j in range(AT.shape[1]):
+            inverse[i, j] = exact[i, j]
+    factor = np.linalg.cholesky(covariance)
+    log_det = 0.0
+    for i in range(AT.shape[1]):
+        log_det += 2.0 * np.log(factor[i, i].real)
+    return log_det
+
+
+@njit(cache=True)
+def objective(Y, log_det, value, prior, inverse):
+    """Return log|Σ| + tr(Σ⁻¹YYᴴ)/M - log_odds·value, the regularised negative log-likelihood up to a constant."""
+    fit = 0.0
+    whitened = np.dot(inverse, Y)
+    for i in range(Y.shape[0]):
+        fit += real_inner(Y[i], whitened[i])
+    return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value)
+
+
+@njit(cache=True)
+def likeliest_first(AT, Y, column_norms):
+    """Order the devices by their matched filter's output: fewer sweeps, and an answer free of the devices' numbering."""
+    score = np.empty(AT.shape[0], column_norms.dtype)
+    matched = np.dot(np.conj(AT), Y)
+    for n in range(score.size):
+        score[n] = -squared_norm(matched[n]) / column_norms[n] ** 2
+    return np.argsort(score)
+
+
+@njit(cache=True)
+def likely_devices(order, state):
+    """Keep of ``order`` the devices that are active or nearly so."""
+    likely = (state.value > 0.0) | (state.root_r**2 > LIKELY_RATIO * state.q)
+    return order[likely[order]]
+
+
+@njit(cache=True)
+def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
+    """Solve one problem from ``value`` (N,) = 0, in place; return objective, optimality and sweeps done."""
+    N, L = AT.shape
+    M = Y.shape[1]
+    real = column_norms.dtype
+    state = State(
+        inverse=np.empty((L, L), AT.dtype),
+        value=value,
+        q=np.zeros(N, real),
+        root_r=np.full(N, np.inf, real),
+        seen=np.zeros(N),
+        seen_y=np.zeros(N),
+        moved=np.zeros(2),
+    )
+    scratch = Scratch(
+        positions=np.empty(BLOCK + 1, np.int64),
+        conjugate=np.empty((BLOCK, L), AT.dtype),
+        rows=np.empty((BLOCK, L), AT.dtype),
+        correlations=np.empty((BLOCK, M), AT.dtype),
+        scaled=np.empty((BLOCK, L), AT.dtype),
+    )
+    order = np.arange(N) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
+    rebuild_every = REBUILD_SINGLE if AT.real.itemsize == 4 else REBUILD_DOUBLE
+    done = 0
+    optimality = np.inf
+    while optimality > tol and done < max_iter:
+        if done % rebuild_every == 0:
+            rebuild_inverse(AT, noise_var, state.value, state.inverse)
+        largest = sweep(AT, Y, column_norms, order, prior, state, scratch)
+        done += 1
+        if largest <= tol or done == max_iter:
+            log_det = rebuild_inverse(AT, noise_var, state.value, state.inverse)
+            optimality = stationarity(AT, Y, column_norms, order, prior, state, scratch)
+        elif tol > 0.0:
+            enough = max(LIKELY_REDUCTION * largest, 0.5 * tol)
+            for _ in range(min(LIKELY_SWEEPS, max_iter - 1 - done)):
+                done += 1
+                if sweep(AT, Y, column_norms, likely_devices(order, state), prior, state, scratch) <= enough:
+                    break
+    return objective(Y, log_det, state.value, prior, state.inverse), optimality, done
+
+
+@njit(cache=True, parallel=True)
+def solve_batch(AT, Y, noise_var, log_odds, upper, max_iter, tol):
+    """Solve T problems in parallel.
+
+    AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,). Returns value (T, N), objective (T,),
+    optimality (T,) and n_iter (T,).
+    """
+    T = Y.shape[0]
+    N = AT.shape[0]
+    value = np.zeros((T, N), noise_var.dtype)
+    objectives = np.empty(T, noise_var.dtype)
+    optimality = np.empty(T, noise_var.dtype)
+    n_iter = np.empty(T, np.int64)
+    column_norms = row_norms(AT)
+    prior = Prior(log_odds, upper)
+    for t in prange(T):
+        objectives[t], optimality[t], n_iter[t] = solve(
+            AT, Y[t], noise_var[t], column_norms, prior, max_iter, tol, value[t]
+        )
+    return value, objectives, optimality, n_iter
