@@ -12,6 +12,7 @@ from mmvsolvers.scenarios import (
     draw_pilots,
     generate,
 )
+from mmvsolvers.state_evolution import StateEvolution, state_evolution
 from mmvsolvers.thresholds import best_threshold
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "MMVData",
     "SingleActiveGroup",
     "SolverResult",
+    "StateEvolution",
     "__version__",
     "best_threshold",
     "block_coherence",
@@ -38,5 +40,6 @@ __all__ = [
     "mse",
     "nmse_db",
     "roc",
+    "state_evolution",
     "sub_coherence",
 ]

@@ -208,7 +208,7 @@ BAD = [
     (lambda: roc([0.1, 0.2], [1, 1]), ValueError, "active and idle devices; got 2 active and 0 idle"),
     (lambda: roc([0.1, 0.2], [0, 0]), ValueError, "active and idle devices; got 0 active and 2 idle"),
     (lambda: Estimate.of([]), ValueError, "values must not be empty"),
-    (lambda: Estimate.of([1.0, np.inf]), ValueError, "values must be finite"),
+    (lambda: Estimate.of([1.0, np.inf]), ValueError, "values must be .*got inf"),
 ]
 
 
