@@ -223,16 +223,14 @@ def likely_devices(order, state):
 
 
 @njit(cache=True)
-def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
-    """Solve one problem from ``value`` (N,) = 0, in place; return objective, optimality and sweeps done."""
+def workspace(AT, M, value):
+    """Allocate what sweeps over one problem's ``value`` (N,) work with; the inverse is not built yet."""
     N, L = AT.shape
-    M = Y.shape[1]
-    real = column_norms.dtype
     state = State(
         inverse=np.empty((L, L), AT.dtype),
         value=value,
-        q=np.zeros(N, real),
-        root_r=np.full(N, np.inf, real),
+        q=np.zeros(N, value.dtype),
+        root_r=np.full(N, np.inf, value.dtype),
         seen=np.zeros(N),
         seen_y=np.zeros(N),
         moved=np.zeros(2),
@@ -244,7 +242,14 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
         correlations=np.empty((BLOCK, M), AT.dtype),
         scaled=np.empty((BLOCK, L), AT.dtype),
     )
-    order = np.arange(N) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
+    return state, scratch
+
+
+@njit(cache=True)
+def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
+    """Solve one problem from ``value`` (N,) = 0, in place; return objective, optimality and sweeps done."""
+    state, scratch = workspace(AT, Y.shape[1], value)
+    order = np.arange(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
     rebuild_every = REBUILD_SINGLE if AT.real.itemsize == 4 else REBUILD_DOUBLE
     done = 0
     optimality = np.inf

@@ -1,0 +1,96 @@
+"""What the GROUP LASSO solvers share: the scale of λ, the duality gap, scores, and the path of solutions."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmvsolvers.validation import NON_NEGATIVE, Batch, as_array
+
+DEFAULT_LAM_FRACTION = 0.1
+
+
+def lambda_max(A: ArrayLike, Y: ArrayLike) -> NDArray[np.floating]:
+    """Return max_n ‖(AᴴY)_n‖₂, the smallest λ whose GROUP LASSO solution is zero.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots.
+    Y : array_like of shape (..., L, M)
+        Received signals.
+
+    Returns
+    -------
+    ndarray of shape (...), real
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type or shape; the message names it.
+    """
+    batch = Batch.of(A, Y)
+    return _lambda_max(batch).reshape(batch.leading)
+
+
+def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDArray[np.floating]:
+    """Return by how much X may miss the GROUP LASSO optimum, in the units of the objective.
+
+    With R = Y - AX, the point Θ = R·min(1, λ / max_n ‖(AᴴR)_n‖) is dual feasible, and the optimum lies above
+    D(Θ) = Re⟨Θ, Y⟩ - ½‖Θ‖²_F. Computed in double precision.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots.
+    Y : array_like of shape (..., L, M)
+        Received signals.
+    X : array_like of shape (..., N, M)
+        Estimates to judge.
+    lam : float or array_like of shape (...)
+        λ ≥ 0.
+
+    Returns
+    -------
+    ndarray of shape (...), float64
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+    """
+    batch = Batch.of(A, Y)
+    lams = batch.per_problem("lam", lam, NON_NEGATIVE).astype(np.float64)
+    estimate = as_array("X", X)
+    if estimate.shape != (*batch.leading, batch.N, batch.M):
+        raise ValueError(f"X must have shape {(*batch.leading, batch.N, batch.M)}; got {estimate.shape}")
+    double = np.result_type(batch.A, np.float64)
+    pilots = batch.A.astype(double)
+    gaps = [
+        _duality_gap(pilots, Y_t.astype(double), X_t, lam_t)
+        for Y_t, X_t, lam_t in zip(batch.Y, estimate.reshape(-1, batch.N, batch.M), lams, strict=True)
+    ]
+    return np.array(gaps).reshape(batch.leading)
+
+
+def regularisation(batch: Batch, lam: ArrayLike | None) -> NDArray[np.floating]:
+    """Return λ of every problem, (T,); by default ``DEFAULT_LAM_FRACTION`` of its λ_max."""
+    if lam is None:
+        return DEFAULT_LAM_FRACTION * _lambda_max(batch)
+    return batch.per_problem("lam", lam, NON_NEGATIVE)
+
+
+def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:
+    """Return ‖X_n‖²/M for X of shape (..., N, M)."""
+    return np.asarray((X.real**2 + X.imag**2).mean(axis=-1))
+
+
+def _lambda_max(batch: Batch) -> NDArray[np.floating]:
+    adjoint = batch.A.conj().T
+    return np.sqrt([row_scores(adjoint @ Y_t).max() * batch.M for Y_t in batch.Y]).astype(batch.real_dtype)
+
+
+def _duality_gap(A: NDArray[np.inexact], Y: NDArray[np.inexact], X: NDArray[np.inexact], lam: float) -> float:
+    R = Y - A @ X
+    primal = 0.5 * np.linalg.norm(R) ** 2 + lam * np.linalg.norm(X, axis=1).sum()
+    largest = np.linalg.norm(A.conj().T @ R, axis=1).max()
+    theta = R * (lam / largest if largest > lam else 1.0)
+    return float(primal - (np.vdot(theta, Y).real - 0.5 * np.linalg.norm(theta) ** 2))

@@ -1,0 +1,303 @@
+"""Block coordinate descent for GROUP LASSO: one device, that is one row of X, at a time.
+
+The iterates are those of the textbook recursion up to rounding. Devices are visited in blocks: one product gives a_nᴴR
+for the block, the devices then move one after the other, correcting the products of those still to come, and one
+product brings the residual up to date. A silent device is skipped where it provably stays silent: its a_nᴴR has moved
+by no more than ‖a_n‖ times the length of the residual's path since its last visit.
+
+A run to tolerance sweeps over working sets, with Anderson extrapolation (Bertrand, Massias, "Anderson acceleration of
+coordinate descent", AISTATS 2021), and checks the duality gap over all devices between two sets.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from numba import njit, prange
+
+from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
+
+# Devices a block: products want many, the corrections inside a block cost its square.
+BLOCK = 32
+# A working set has at least this many devices, and at least this many times the active ones.
+SMALLEST_SET = 16
+GROWTH = 2
+# It is swept until its own gap is this fraction of the gap over all devices, or half the tolerance.
+INNER_REDUCTION = 0.1
+# Anderson extrapolation combines the changes of this many successive sweeps.
+DEPTH = 5
+
+# The pilots of N devices: rows a_nᵀ and a_nᴴ (N, L), ‖a_n‖ (N,), and the Gram matrices of the blocks (N, BLOCK).
+Pilots = namedtuple("Pilots", "rows conjugate norms gram")
+# The iterate: X (N, M), R = Y - AX (L, M), ‖a_nᴴR‖ and the length of the residual's path at a device's last visit
+# (N,), and that length now (1,).
+State = namedtuple("State", "X R correlation seen moved")
+# A block at work: its devices, a_nᴴ, a_nᵀ, a_nᴴR, and the changes of X.
+Scratch = namedtuple("Scratch", "devices conjugate rows correlations change")
+
+
+@njit(cache=True)
+def block_grams(rows, conjugate):
+    """Return the Gram matrices of the consecutive blocks, one under the other: (W, BLOCK)."""
+    W = rows.shape[0]
+    gram = np.zeros((W, BLOCK), rows.dtype)
+    for start in range(0, W, BLOCK):
+        stop = min(start + BLOCK, W)
+        product = np.dot(conjugate[start:stop], rows[start:stop].T)
+        for k in range(stop - start):
+            for j in range(stop - start):
+                gram[start + k, j] = product[k, j]
+    return gram
+
+
+@njit(cache=True)
+def choose_pilots(pilots, devices):
+    """Copy the pilots of ``devices``."""
+    rows, conjugate = pilots.rows[devices], pilots.conjugate[devices]
+    return Pilots(rows, conjugate, pilots.norms[devices], block_grams(rows, conjugate))
+
+
+@njit(cache=True)
+def first_restless(pilots, start, stop, lam, state):
+    """Return the first device in [start, stop) that may move, or ``stop``."""
+    for n in range(start, stop):
+        if state.correlation[n] + pilots.norms[n] * (state.moved[0] - state.seen[n]) >= lam:
+            return n
+    return stop
+
+
+@njit(cache=True)
+def load_block(pilots, start, stop, lam, state, scratch):
+    """Gather the devices of a block that may move, with their a_nᴴR; return how many."""
+    count = 0
+    n = first_restless(pilots, start, stop, lam, state)
+    while n < stop:
+        scratch.devices[count] = n
+        for i in range(pilots.rows.shape[1]):
+            scratch.conjugate[count, i] = pilots.conjugate[n, i]
+            scratch.rows[count, i] = pilots.rows[n, i]
+        count += 1
+        n = first_restless(pilots, n + 1, stop, lam, state)
+    scratch.devices[count] = stop
+    if count:
+        np.dot(scratch.conjugate[:count], state.R, scratch.correlations[:count])
+    return count
+
+
+@njit(cache=True)
+def threshold_row(t, lam, scale, row, change):
+    """Set ``row`` to max(1 - λ/‖t‖, 0)·t·scale and ``change`` to what that changes; return ‖change‖ and ‖t‖."""
+    length = np.sqrt(squared_norm(t))
+    factor = scale * (1.0 - lam / length) if length > lam else 0.0 * scale
+    for m in range(t.size):
+        new = factor * t[m]
+        change[m] = new - row[m]
+        row[m] = new
+    return np.sqrt(squared_norm(change)), length
+
+
+@njit(cache=True)
+def visit(pilots, k, count, lam, state, scratch):
+    """Minimise over the row of X of the block's k-th device, and correct a_nᴴR of those after it."""
+    n = scratch.devices[k]
+    t, change = scratch.correlations[k], scratch.change[k]
+    square = pilots.norms[n] * pilots.norms[n]
+    for m in range(t.size):
+        t[m] += square * state.X[n, m]
+    moved, length = threshold_row(t, lam, 1.0 / square, state.X[n], change)
+    # after its visit ‖a_nᴴR‖ is λ for an active device and ‖t‖ ≤ λ for a silent one
+    state.correlation[n] = min(length, lam)
+    if moved > 0.0:
+        state.moved[0] += pilots.norms[n] * moved
+        for i in range(k + 1, count):
+            g = pilots.gram[scratch.devices[i], n % BLOCK]
+            for m in range(t.size):
+                scratch.correlations[i, m] -= g * change[m]
+    state.seen[n] = state.moved[0]
+
+
+@njit(cache=True)
+def sweep(pilots, lam, state, scratch):
+    """Visit every device of ``pilots`` once, in order."""
+    N = pilots.norms.size
+    n = 0
+    while n < N:
+        stop = min(N, (n // BLOCK + 1) * BLOCK)
+        count = load_block(pilots, n, stop, lam, state, scratch)
+        visited = 0
+        for k in range(count + 1):
+            # Skipped devices were judged before this block's changes. If one of them may move after all, the block
+            # ends here and the next one begins with it.
+            n = first_restless(pilots, n, scratch.devices[k], lam, state)
+            if n < scratch.devices[k] or k == count:
+                break
+            visit(pilots, k, count, lam, state, scratch)
+            visited = k + 1
+            n += 1
+        if visited:
+            subtract(state.R, np.dot(scratch.rows[:visited].T, scratch.change[:visited]))
+
+
+@njit(cache=True)
+def active_rows(X):
+    """Return the devices whose row of X is not zero."""
+    active = np.zeros(X.shape[0], np.bool_)
+    for n in range(X.shape[0]):
+        active[n] = squared_norm(X[n]) > 0.0
+    return np.flatnonzero(active)
+
+
+@njit(cache=True)
+def set_residual(rows, Y, X, R):
+    """Set R = Y - Σ_n a_n X_n, with a_nᵀ in ``rows``."""
+    R[:] = Y
+    active = active_rows(X)
+    if active.size:
+        subtract(R, np.dot(rows[active].T, X[active]))
+
+
+@njit(cache=True)
+def certificate(pilots, Y, lam, X, R, lengths):
+    """Set ``lengths`` to ‖a_nᴴR‖ of every pilot; return the objective and its relative duality gap."""
+    products = np.dot(pilots.conjugate, R)
+    largest = 0.0
+    for n in range(lengths.size):
+        lengths[n] = np.sqrt(squared_norm(products[n]))
+        largest = max(largest, lengths[n])
+    fit, inner, penalty = 0.0, 0.0, 0.0
+    for i in range(Y.shape[0]):
+        fit += squared_norm(R[i])
+        inner += real_inner(R[i], Y[i])
+    for n in range(X.shape[0]):
+        penalty += np.sqrt(squared_norm(X[n]))
+    scale = lam / largest if largest > lam else 1.0
+    primal = 0.5 * fit + lam * penalty
+    gap = primal - scale * inner + 0.5 * scale * scale * fit
+    return primal, max(gap, 0.0) / primal if primal > 0.0 else 0.0
+
+
+@njit(cache=True)
+def extrapolate(history, X):
+    """Set X to the combination of the last DEPTH iterates whose combined change is smallest."""
+    changes = (history[1:] - history[:-1]).reshape(DEPTH, -1)
+    gram = np.empty((DEPTH, DEPTH))
+    for i in range(DEPTH):
+        for j in range(DEPTH):
+            gram[i, j] = real_inner(changes[i], changes[j])
+    # keeps the system solvable when changes are parallel or zero
+    ridge = 1e-10 * np.trace(gram) + np.finfo(np.float64).tiny
+    for i in range(DEPTH):
+        gram[i, i] += ridge
+    weights = np.linalg.solve(gram, np.ones(DEPTH))
+    weights /= weights.sum()
+    X[:] = 0.0
+    for k in range(DEPTH):
+        for n in range(X.shape[0]):
+            for m in range(X.shape[1]):
+                X[n, m] += weights[k] * history[k + 1, n, m]
+
+
+@njit(cache=True)
+def start_state(pilots, Y, X):
+    """Return the state at X, which the sweeps update in place, with no device visited yet."""
+    N = X.shape[0]
+    R = np.empty_like(Y)
+    set_residual(pilots.rows, Y, X, R)
+    return State(X, R, np.full(N, np.inf, pilots.norms.dtype), np.zeros(N), np.zeros(1))
+
+
+@njit(cache=True)
+def make_scratch(Y):
+    """Return the work space of one block."""
+    L, M = Y.shape
+    return Scratch(
+        np.empty(BLOCK + 1, np.int64),
+        np.empty((BLOCK, L), Y.dtype),
+        np.empty((BLOCK, L), Y.dtype),
+        np.empty((BLOCK, M), Y.dtype),
+        np.empty((BLOCK, M), Y.dtype),
+    )
+
+
+@njit(cache=True)
+def accelerated_sweeps(pilots, Y, lam, X, target, max_sweeps):
+    """Sweep, extrapolating where that lowers the objective, until the relative gap is ``target``; return the sweeps."""
+    state, scratch = start_state(pilots, Y, X), make_scratch(Y)
+    history = np.empty((DEPTH + 1, *X.shape), X.dtype)
+    X_ahead, R_ahead = np.empty_like(X), np.empty_like(Y)
+    lengths = np.empty(X.shape[0])
+    done = 0
+    while done < max_sweeps:
+        history[0] = X
+        for k in range(min(DEPTH, max_sweeps - done)):
+            sweep(pilots, lam, state, scratch)
+            history[k + 1] = X
+            done += 1
+        objective, gap = certificate(pilots, Y, lam, X, state.R, lengths)
+        if gap <= target or done >= max_sweeps:
+            break
+        extrapolate(history, X_ahead)
+        set_residual(pilots.rows, Y, X_ahead, R_ahead)
+        objective_ahead, gap_ahead = certificate(pilots, Y, lam, X_ahead, R_ahead, lengths)
+        if objective_ahead < objective:
+            state.moved[0] += np.sqrt(squared_norm((R_ahead - state.R).ravel()))
+            X[:] = X_ahead
+            state.R[:] = R_ahead
+            if gap_ahead <= target:
+                break
+    return done
+
+
+@njit(cache=True)
+def working_set(lengths, X):
+    """Return the active devices and those with the largest ‖a_nᴴR‖, in ascending order."""
+    active = active_rows(X)
+    size = min(lengths.size, max(SMALLEST_SET, GROWTH * active.size))
+    priority = lengths.copy()
+    priority[active] = np.inf
+    return np.sort(np.argsort(-priority)[:size])
+
+
+@njit(cache=True)
+def solve_to_tolerance(pilots, Y, lam, X, max_iter, tol):
+    """Solve one problem from X, in place; return objective, relative gap and sweeps done."""
+    R = np.empty_like(Y)
+    lengths = np.empty(X.shape[0])
+    done = 0
+    while True:
+        set_residual(pilots.rows, Y, X, R)
+        objective, gap = certificate(pilots, Y, lam, X, R, lengths)
+        if gap <= tol or done >= max_iter:
+            return objective, gap, done
+        devices = working_set(lengths, X)
+        X_set = X[devices]
+        target = max(INNER_REDUCTION * gap, 0.5 * tol)
+        done += accelerated_sweeps(choose_pilots(pilots, devices), Y, lam, X_set, target, max_iter - done)
+        X[devices] = X_set
+
+
+@njit(cache=True)
+def solve_sweeps(pilots, Y, lam, X, max_iter):
+    """Make ``max_iter`` textbook sweeps from X, in place; return objective, relative gap and sweeps done."""
+    state, scratch = start_state(pilots, Y, X), make_scratch(Y)
+    for _ in range(max_iter):
+        sweep(pilots, lam, state, scratch)
+    set_residual(pilots.rows, Y, X, state.R)
+    objective, gap = certificate(pilots, Y, lam, X, state.R, np.empty(X.shape[0]))
+    return objective, gap, max_iter
+
+
+@njit(cache=True, parallel=True)
+def solve_batch(rows, conjugate, Y, lam, X, max_iter, tol):
+    """Solve T problems in parallel, from X (T, N, M), in place.
+
+    rows and conjugate are a_nᵀ and a_nᴴ (N, L), Y (T, L, M), lam (T,). Returns objective, relative gap and n_iter, (T,).
+    """
+    T = Y.shape[0]
+    objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
+    pilots = Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
+    for t in prange(T):
+        if tol > 0.0:
+            objective[t], gap[t], n_iter[t] = solve_to_tolerance(pilots, Y[t], lam[t], X[t], max_iter, tol)
+        else:
+            objective[t], gap[t], n_iter[t] = solve_sweeps(pilots, Y[t], lam[t], X[t], max_iter)
+    return objective, gap, n_iter
