@@ -300,8 +300,8 @@ def generate(
     A = _as_or_draw_pilots(rng, L, N, pilots).astype(precision)
     sigma2 = _noise_var(noise_var, snr_db, A, gains)
     active = activity.draw(rng, N, T)
-    X = _channels(rng, active, gains, M, correlation).astype(precision)
-    Z = np.sqrt(sigma2) * _complex_normal(rng, (T, L, M))
+    X = draw_channels(rng, active, gains, M, correlation).astype(precision)
+    Z = np.sqrt(sigma2) * complex_normal(rng, (T, L, M))
     return MMVData(A, A @ X + Z.astype(precision), X, active, sigma2, activity.marginal(N), gains)
 
 
@@ -323,10 +323,32 @@ def draw_pilots(rng: np.random.Generator, L: int, N: int, kind: str = "gaussian"
         For an ``rng`` that is not a Generator, counts that are not positive integers, an unknown ``kind``.
     """
     as_choice("kind", kind, ("gaussian", "unit_norm"))
-    A = _complex_normal(as_generator(rng), (as_count("L", L), as_count("N", N)))
+    A = complex_normal(as_generator(rng), (as_count("L", L), as_count("N", N)))
     if kind == "unit_norm":
         A *= np.sqrt(L) / np.linalg.norm(A, axis=0)
     return A
+
+
+def draw_channels(
+    rng: np.random.Generator,
+    active: NDArray[np.bool_],
+    channel_var: NDArray[np.float64],
+    M: int,
+    antenna_correlation: float = 0.0,
+) -> NDArray[np.complex128]:
+    """Draw X (T, N, M) with rows CN(0, g_n R) where ``active`` (T, N) and zero elsewhere; see :func:`generate`."""
+    _, device = np.nonzero(active)
+    X = np.zeros((*active.shape, M), np.complex128)
+    rows = complex_normal(rng, (device.size, M)) @ _correlation_root(M, antenna_correlation).T
+    X[active] = np.sqrt(channel_var[device])[:, np.newaxis] * rows
+    return X
+
+
+def complex_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.complex128]:
+    """Draw i.i.d. CN(0, 1) entries."""
+    parts = np.sqrt(0.5) * rng.standard_normal((*shape, 2))
+    entries: NDArray[np.complex128] = parts.view(np.complex128)[..., 0]
+    return entries
 
 
 def as_generator(rng: Any) -> np.random.Generator:
@@ -363,27 +385,9 @@ def _noise_var(
     return float(power / 10 ** (as_scalar("snr_db", snr_db, _DECIBELS) / 10))
 
 
-def _channels(
-    rng: np.random.Generator, active: NDArray[np.bool_], gains: NDArray[np.float64], M: int, correlation: float
-) -> NDArray[np.complex128]:
-    """Draw X (T, N, M) with rows CN(0, g_n R) where ``active`` and zero elsewhere."""
-    _, device = np.nonzero(active)
-    X = np.zeros((*active.shape, M), np.complex128)
-    rows = _complex_normal(rng, (device.size, M)) @ _correlation_root(M, correlation).T
-    X[active] = np.sqrt(gains[device])[:, np.newaxis] * rows
-    return X
-
-
 def _correlation_root(M: int, correlation: float) -> NDArray[np.float64]:
     """Cholesky factor of R_ij = r^|i−j| in closed form: that of a first-order autoregression."""
     antenna = np.arange(M)
     root: NDArray[np.float64] = np.tril(correlation ** np.abs(antenna[:, np.newaxis] - antenna))
     root[:, 1:] *= np.sqrt(1 - correlation**2)
     return root
-
-
-def _complex_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.complex128]:
-    """Draw i.i.d. CN(0, 1) entries."""
-    parts = np.sqrt(0.5) * rng.standard_normal((*shape, 2))
-    entries: NDArray[np.complex128] = parts.view(np.complex128)[..., 0]
-    return entries
