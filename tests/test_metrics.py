@@ -202,6 +202,7 @@ BAD = [
     (lambda: nmse_db(np.ones((3, 4)), np.zeros((3, 4))), ValueError, "X must not be zero throughout"),
     (lambda: error_rate([0.3, 0.9], [0, 1]), ValueError, "decision must be boolean .* got 0.3"),
     (lambda: error_rate([[0, 1]], [0, 1]), ValueError, r"same shape \(\.\.\., N\); got \(1, 2\) and \(2,\)"),
+    (lambda: error_rate([], []), ValueError, "decision must not be empty"),
     (lambda: error_rate(True, True), ValueError, r"same shape \(\.\.\., N\)"),
     (lambda: missed_detection([0, 1], [0, 0]), ValueError, "activity must hold an active device"),
     (lambda: false_alarm([0, 1], [1, 1]), ValueError, "activity must hold an idle device"),
