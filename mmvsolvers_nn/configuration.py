@@ -1,0 +1,288 @@
+"""What defines a training run, to the last bit of its result: scenario, architecture, optimisation."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmvsolvers.scenarios import (
+    ActivityModel,
+    GroupActivity,
+    IndependentActivity,
+    MMVData,
+    SingleActiveGroup,
+    draw_pilots,
+    generate,
+)
+from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
+from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
+
+SCHEMES: Mapping[str, str] = {
+    "group_lasso_nn": "GROUP LASSO-NN",
+    "amp_nn": "AMP-NN",
+    "covariance_nn": "NN",
+    "map_nn": "MAP-NN",
+}
+_ACTIVITY_MODELS = {model.__name__: model for model in (IndependentActivity, SingleActiveGroup, GroupActivity)}
+# The paper's choices, section V.
+_ITERATIONS = {"group_lasso_nn": 200, "amp_nn": 50, "covariance_nn": 0, "map_nn": 55}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Where a scheme is trained and tested.
+
+    Attributes
+    ----------
+    N, L, M : int
+        Devices, pilot length, antennas.
+    activity : IndependentActivity, SingleActiveGroup or GroupActivity
+        Who is active.
+    noise_var : float
+        Noise variance σ² per complex entry.
+    """
+
+    N: int
+    L: int
+    M: int
+    activity: ActivityModel
+    noise_var: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Reject sizes and models that give no scenario."""
+        for name in ("N", "L", "M"):
+            as_count(name, getattr(self, name))
+        as_scalar("noise_var", self.noise_var, POSITIVE)
+        if type(self.activity) not in _ACTIVITY_MODELS.values():
+            raise TypeError(f"activity must be one of {', '.join(_ACTIVITY_MODELS)}; got {self.activity!r}")
+        self.activity.marginal(self.N)
+
+    def generate(self, rng: np.random.Generator, T: int, pilots: Any = "gaussian") -> MMVData:
+        """Draw T problems, see :func:`mmvsolvers.generate`."""
+        return generate(
+            rng,
+            N=self.N,
+            L=self.L,
+            M=self.M,
+            T=T,
+            activity=self.activity,
+            noise_var=self.noise_var,
+            pilots=pilots,
+            dtype=np.complex64,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """Which scheme, and how large.
+
+    Attributes
+    ----------
+    scheme : {"group_lasso_nn", "amp_nn", "covariance_nn", "map_nn"}
+        GROUP LASSO-NN, AMP-NN, NN or MAP-NN.
+    U, V : int
+        Iterations of the approximation part and layers of the correction part; U = None is the paper's choice.
+    width : int, optional
+        Hidden layers' size; None is the scheme's default.
+    residual : bool
+        Residual connection around the correction part; without effect on ``covariance_nn``.
+    pilots : {"learned", "gaussian", "unit_norm"}
+        Learned, or drawn once and kept, see :func:`mmvsolvers.draw_pilots`.
+    lam, rho : float
+        λ and ρ that GROUP LASSO-NN starts from.
+    damping : float
+        Damping of AMP-NN.
+    """
+
+    scheme: str
+    U: int | None = None
+    V: int = 3
+    width: int | None = None
+    residual: bool = True
+    pilots: str = "learned"
+    lam: float = 2.0
+    rho: float = 1.0
+    damping: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Reject unknown schemes and sizes that give no network."""
+        as_choice("scheme", self.scheme, tuple(SCHEMES))
+        as_choice("pilots", self.pilots, ("learned", "gaussian", "unit_norm"))
+        if self.U is None:
+            object.__setattr__(self, "U", _ITERATIONS[self.scheme])
+        as_count("U", self.U, at_least=0)
+        as_count("V", self.V, at_least=0)
+        if self.width is not None:
+            as_count("width", self.width)
+        for name, admissible in (("lam", POSITIVE), ("rho", POSITIVE), ("damping", FRACTION)):
+            as_scalar(name, getattr(self, name), admissible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimisation:
+    """How a scheme is trained; the defaults are the paper's.
+
+    Attributes
+    ----------
+    seed : int
+        Of everything random.
+    n_train, n_validation : int
+        Samples. One epoch visits ``n_train`` of them in batches; an incomplete last batch is left out.
+    fresh : bool
+        Draw new training samples all the time instead of shuffling ``n_train`` fixed ones. Noise is always fresh.
+    batch_size : int
+        Samples a step, over all processes together.
+    learning_rate : float
+        Adam's learning rate, at the start.
+    schedule : {"constant", "cosine"}
+        Keep the learning rate, or let it fall to 0 at ``max_epochs`` along half a cosine.
+    max_epochs, patience : int
+        Training ends after so many epochs, or so many without a better validation loss.
+    clip_norm : float
+        Largest norm of a gradient; larger ones are scaled down to it.
+    """
+
+    seed: int = 0
+    n_train: int = 9000
+    n_validation: int = 1000
+    fresh: bool = False
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    schedule: str = "constant"
+    max_epochs: int = 100_000
+    patience: int = 5
+    clip_norm: float = np.inf
+
+    def __post_init__(self) -> None:
+        """Reject what no training can run with."""
+        as_count("seed", self.seed, at_least=0)
+        for name in ("n_train", "n_validation", "batch_size", "max_epochs", "patience"):
+            as_count(name, getattr(self, name))
+        if self.n_train < self.batch_size:
+            raise ValueError(f"n_train must be at least batch_size={self.batch_size}; got {self.n_train}")
+        as_choice("schedule", self.schedule, ("constant", "cosine"))
+        as_scalar("learning_rate", self.learning_rate, NON_NEGATIVE)
+        if not self.clip_norm > 0:
+            raise ValueError(f"clip_norm must be positive; got {self.clip_norm}")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch."""
+        return self.n_train // self.batch_size
+
+    def learning_rate_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        progress = step / (self.max_epochs * self.steps_per_epoch)
+        return float(self.learning_rate * (1 + np.cos(np.pi * progress)) / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All that a training run's result depends on.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        Where.
+    architecture : Architecture
+        What.
+    optimisation : Optimisation
+        How.
+    """
+
+    scenario: Scenario
+    architecture: Architecture
+    optimisation: Optimisation = field(default_factory=Optimisation)
+
+    def to_json(self) -> str:
+        """Write the configuration as JSON text."""
+        fields = dataclasses.asdict(self)
+        fields["scenario"]["activity"] = {
+            "model": type(self.scenario.activity).__name__,
+            **fields["scenario"]["activity"],
+        }
+        return json.dumps(fields, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Configuration":
+        """Read back what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            For text that is no configuration; the message says why.
+        """
+        try:
+            fields = json.loads(text)
+            activity = dict(fields["scenario"].pop("activity"))
+            model = _ACTIVITY_MODELS[activity.pop("model")]
+            return cls(
+                scenario=Scenario(**fields["scenario"], activity=model(**activity)),
+                architecture=Architecture(**fields["architecture"]),
+                optimisation=Optimisation(**fields["optimisation"]),
+            )
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a training configuration: {type(error).__name__} {error}") from error
+
+
+def build(configuration: Configuration) -> AutoEncoder:
+    """Return the untrained auto-encoder of a configuration, the same one every time.
+
+    Its pilots are drawn from the configuration's seed: of unit norm where they are learned.
+    """
+    scenario, architecture = configuration.scenario, configuration.architecture
+    seed = configuration.optimisation.seed
+    learned = architecture.pilots == "learned"
+    kind = "unit_norm" if learned else architecture.pilots
+    A = draw_pilots(np.random.default_rng(seed), scenario.L, scenario.N, kind)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _build(architecture, scenario, A, learn_pilots=learned)
+
+
+def _build(architecture: Architecture, scenario: Scenario, A: Any, learn_pilots: bool) -> AutoEncoder:
+    probability = scenario.activity.marginal(scenario.N)
+    V, width, residual = architecture.V, architecture.width, architecture.residual
+    U = architecture.U or 0
+    match architecture.scheme:
+        case "group_lasso_nn":
+            return GroupLassoNN(
+                A,
+                U=U,
+                V=V,
+                lam=architecture.lam,
+                rho=architecture.rho,
+                width=width,
+                residual=residual,
+                learn_pilots=learn_pilots,
+            )
+        case "amp_nn":
+            return AMPNN(
+                A,
+                probability,
+                U=U,
+                V=V,
+                damping=architecture.damping,
+                width=width,
+                residual=residual,
+                learn_pilots=learn_pilots,
+            )
+        case "map_nn":
+            return MAPNN(
+                A,
+                scenario.noise_var,
+                probability,
+                U=U,
+                V=V,
+                width=width,
+                residual=residual,
+                learn_pilots=learn_pilots,
+            )
+        case _:
+            return CovarianceNN(A, V=V, width=width, learn_pilots=learn_pilots)

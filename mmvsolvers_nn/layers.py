@@ -1,0 +1,311 @@
+"""The trainable parts of the learned schemes: thin holders of real parameters over `mmvsolvers_nn.functional`.
+
+Signals and pilots are complex, parameters real: an optimiser then needs no complex arithmetic. ``module.double()``
+turns a layer's computation from complex64 to complex128.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from mmvsolvers.thresholds import best_threshold
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_pilots, as_scalar
+from mmvsolvers_nn.functional import amp_mmse, group_lasso_admm, map_cd
+
+
+class PilotEncoder(nn.Module):
+    """Learned pilots, every column of norm √L.
+
+    The parameter is any real array; the pilots are its columns normalised, so that each optimiser step keeps to the
+    power constraint exactly. ``encoder.requires_grad_(False)`` freezes them.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N), complex
+        Pilots to start from; their columns are normalised.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but a finite matrix without zero columns.
+    """
+
+    def __init__(self, A: ArrayLike) -> None:
+        super().__init__()
+        self.columns = nn.Parameter(_real_view(A))
+
+    def forward(self) -> Tensor:
+        """Return A, (L, N), complex."""
+        norms = self.columns.square().sum(dim=(0, 2), keepdim=True).sqrt()
+        # A column that the optimiser drives to zero must not turn the other gradients into NaN.
+        scale = len(self.columns) ** 0.5 / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+        return torch.view_as_complex(self.columns * scale)
+
+
+class FixedPilots(nn.Module):
+    """Given pilots, used as they are and never trained: what a decoder for a given A stands on.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N), complex
+        Pilots.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but a finite matrix without zero columns.
+    """
+
+    columns: Tensor
+
+    def __init__(self, A: ArrayLike) -> None:
+        super().__init__()
+        self.register_buffer("columns", _real_view(A))
+
+    def forward(self) -> Tensor:
+        """Return A, (L, N), complex."""
+        return torch.view_as_complex(self.columns)
+
+
+def transmit(A: Tensor, X: Tensor, Z: Tensor) -> Tensor:
+    """Return the received signals Y = A X + Z, (..., L, M).
+
+    Parameters
+    ----------
+    A : Tensor of shape (L, N), complex
+        Pilots.
+    X : Tensor of shape (..., N, M), complex
+        Jointly sparse signals.
+    Z : Tensor of shape (..., L, M), complex
+        Noise.
+    """
+    # One product over all samples and antennas, instead of one product per sample.
+    return (X.mT @ A.mT).mT + Z
+
+
+class ApproximationPart(nn.Module):
+    """What turns received signals into a first estimate, or into features for the correction part."""
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Return the estimate for pilots A, (L, N), and received signals Y, (..., L, M)."""
+        raise NotImplementedError
+
+    def hyperparameters(self) -> dict[str, Tensor]:
+        """Return the trained values with which a classical solver repeats the iterations, if there are any."""
+        return {}
+
+
+class GroupLassoADMM(ApproximationPart):
+    """U iterations of ADMM for GROUP LASSO with trainable λ and ρ, held positive by their logarithms.
+
+    Parameters
+    ----------
+    U : int
+        Iterations.
+    lam, rho : float
+        Weight λ of the group norm and penalty ρ to start from, positive.
+    """
+
+    def __init__(self, U: int, lam: float, rho: float) -> None:
+        super().__init__()
+        self.U = as_count("U", U)
+        self.log_lam = nn.Parameter(torch.tensor(as_scalar("lam", lam, POSITIVE)).log())
+        self.log_rho = nn.Parameter(torch.tensor(as_scalar("rho", rho, POSITIVE)).log())
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
+        return _signals(group_lasso_admm(A, Y, self.log_lam.exp(), rho=self.log_rho.exp(), n_iter=self.U).X)
+
+    def hyperparameters(self) -> dict[str, Tensor]:
+        """Return the trained values."""
+        return {"lam": self.log_lam.exp(), "rho": self.log_rho.exp()}
+
+
+class AMP(ApproximationPart):
+    """U iterations of AMP with the MMSE denoiser and a trainable prior activity ε(n) for every device.
+
+    Parameters
+    ----------
+    U : int
+        Iterations.
+    activity_prob : array_like of shape (N,)
+        Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
+    damping : float, default 1
+        Share of a new iterate that is taken, above 0 and at most 1; not trained.
+    """
+
+    def __init__(self, U: int, activity_prob: ArrayLike, *, damping: float = 1.0) -> None:
+        super().__init__()
+        self.U, self.damping = as_count("U", U), damping
+        self.log_odds = nn.Parameter(_log_odds(activity_prob))
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
+        return _signals(amp_mmse(A, Y, self.log_odds.sigmoid(), damping=self.damping, n_iter=self.U).X)
+
+    def hyperparameters(self) -> dict[str, Tensor]:
+        """Return the trained values."""
+        return {"activity_prob": self.log_odds.sigmoid()}
+
+
+class MAP(ApproximationPart):
+    """U sweeps of MAP coordinate descent with a trainable prior activity ε(n) for every device.
+
+    Parameters
+    ----------
+    U : int
+        Sweeps.
+    noise_var : float
+        Noise variance σ² per complex entry, positive; not trained.
+    activity_prob : array_like of shape (N,)
+        Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
+    """
+
+    def __init__(self, U: int, noise_var: float, activity_prob: ArrayLike) -> None:
+        super().__init__()
+        self.U, self.noise_var = as_count("U", U), as_scalar("noise_var", noise_var, POSITIVE)
+        self.log_odds = nn.Parameter(_log_odds(activity_prob))
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Estimate the activity α, (..., N), from pilots A, (L, N), and received signals Y, (..., L, M)."""
+        return map_cd(A, Y, self.noise_var, self.log_odds.sigmoid(), n_iter=self.U).score
+
+    def hyperparameters(self) -> dict[str, Tensor]:
+        """Return the trained values."""
+        return {"activity_prob": self.log_odds.sigmoid()}
+
+
+class Covariance(ApproximationPart):
+    """The features of a purely data-driven detector: the sample covariance Σ̂ = YYᴴ/M."""
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Return (vec Re Σ̂, vec Im Σ̂), (..., 2L²), from received signals Y, (..., L, M); A is not looked at."""
+        covariance = Y @ Y.mH / Y.shape[-1]
+        return torch.cat([covariance.real.flatten(-2), covariance.imag.flatten(-2)], dim=-1)
+
+
+class Received(ApproximationPart):
+    """The features of a purely data-driven signal decoder: the received signals themselves."""
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Return Y, (..., L, M); A is not looked at."""
+        return Y
+
+
+class CorrectionPart(nn.Module):
+    """V fully connected layers with ReLU between them, on the last axis of a real tensor; V = 0 passes it on.
+
+    With a residual connection, which [1]_ leaves open, the layers learn what to add to their input. The last layer
+    then starts at zero, so that an untrained decoder is the solver that it unrolls.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Sizes of the last axis; equal for a residual connection and for V = 0.
+    V : int
+        Layers.
+    width : int
+        Size of the V - 1 hidden layers.
+    residual : bool, default True
+        Whether the input is added to the output.
+
+    Raises
+    ------
+    ValueError
+        If the sizes have to be equal and are not.
+
+    References
+    ----------
+    .. [1] Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with
+       applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
+    """
+
+    def __init__(self, n_in: int, n_out: int, V: int, width: int, *, residual: bool = True) -> None:
+        super().__init__()
+        as_count("V", V, at_least=0)
+        if (residual or V == 0) and n_in != n_out:
+            raise ValueError(
+                f"V must be positive and residual False where the correction part maps {n_in} features to {n_out}; "
+                f"got V={V}, residual={residual}"
+            )
+        self.residual = residual and V > 0
+        self.layers = _fully_connected([n_in, *[width] * (V - 1), n_out] if V else [n_in])
+        if self.residual:
+            for parameter in self.layers[-1].parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (..., n_in) to (..., n_out)."""
+        corrected: Tensor = self.layers(features)
+        return features + corrected if self.residual else corrected
+
+
+class Calibration(nn.Module):
+    """A trainable rising line from scores to log-odds: what the cross-entropy needs and no decision depends on.
+
+    Parameters
+    ----------
+    slope, midpoint : float
+        Slope, positive, and score of probability ½ to start from.
+    """
+
+    def __init__(self, slope: float, midpoint: float) -> None:
+        super().__init__()
+        self.log_slope = nn.Parameter(torch.tensor(as_scalar("slope", slope, POSITIVE)).log())
+        self.midpoint = nn.Parameter(torch.tensor(float(midpoint)))
+
+    def forward(self, score: Tensor) -> Tensor:
+        """Return the log-odds of scores of any shape."""
+        return self.log_slope.exp() * (score - self.midpoint)
+
+
+class Threshold(nn.Module):
+    """The threshold module: the rule "score > γ*" with the fewest wrong decisions on training scores."""
+
+    value: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.tensor(torch.nan))
+
+    def fit(self, score: Tensor, activity: Tensor) -> None:
+        """Set γ* to the exact optimum on scores and activities of any equal shape."""
+        self.value.fill_(best_threshold(score.detach().cpu().numpy(), activity.cpu().numpy()))
+
+    def forward(self, score: Tensor) -> Tensor:
+        """Decide who is active, a bool tensor of the shape of ``score``.
+
+        Raises
+        ------
+        RuntimeError
+            Before `fit`.
+        """
+        if self.value.isnan():
+            raise RuntimeError("the threshold must be fitted on training scores before it can decide")
+        return score > self.value
+
+
+def _real_view(A: ArrayLike) -> Tensor:
+    pilots = torch.as_tensor(as_pilots("A", A)).to(torch.complex64)
+    return torch.view_as_real(pilots.resolve_conj()).clone()
+
+
+def _log_odds(activity_prob: ArrayLike) -> Tensor:
+    probability = torch.as_tensor(activity_prob)
+    spread = as_per_device("activity_prob", probability.numpy(), probability.numel(), PROBABILITY)
+    return torch.logit(torch.as_tensor(spread)).float()
+
+
+def _signals(X: Tensor | None) -> Tensor:
+    assert X is not None, "only the functions that detect return no signals"
+    return X
+
+
+def _fully_connected(sizes: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [nn.ReLU(), nn.Linear(n_in, n_out)]
+    return nn.Sequential(*layers[1:])

@@ -1,0 +1,222 @@
+"""Training of auto-encoders: resumable, early stopping, the same result however often it is interrupted."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmvsolvers_nn.autoencoders import AutoEncoder
+from mmvsolvers_nn.configuration import Configuration, build
+from mmvsolvers_nn.distributed import Processes, default_device, processes
+from mmvsolvers_nn.files import (
+    CONFIGURATION,
+    load_checkpoint,
+    read_configuration,
+    save_checkpoint,
+    save_weights,
+    write_configuration,
+)
+from mmvsolvers_nn.reporting import Reporter
+from mmvsolvers_nn.sampling import Sampler, Samples
+from mmvsolvers_nn.steps import TrainingStep, captured
+
+# Steps between two checkpoints inside an epoch.
+_CHECKPOINT_STEPS = 200
+# Samples that are decoded at once outside training.
+_CHUNK = 500
+
+
+class TrainingError(RuntimeError):
+    """A training that cannot go on."""
+
+
+def train(
+    configuration: Configuration,
+    directory: Path,
+    *,
+    device: torch.device | None = None,
+    show_progress: bool = False,
+) -> AutoEncoder:
+    """Train an auto-encoder, or go on with an interrupted training of the same configuration.
+
+    Writes ``configuration.json``, ``log.jsonl``, ``checkpoint.pt``, TensorBoard's event files where it is installed
+    and, at the end, ``weights.safetensors``. On a CPU the result does not depend, to the last bit, on interruptions.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        What to train.
+    directory : Path
+        Where the run's files are, or go.
+    device : torch.device, optional
+        Where to compute; a GPU by default, if there is one.
+    show_progress : bool, default False
+        Whether to draw a progress bar on the terminal.
+
+    Returns
+    -------
+    AutoEncoder
+        With the weights of the best validation loss and the threshold fitted.
+
+    Raises
+    ------
+    ValueError
+        If ``directory`` holds a run of another configuration.
+    TrainingError
+        If most steps of an epoch had a gradient that is not finite.
+    """
+    place = device or default_device()
+    with processes(place) as group:
+        _claim(directory, configuration, group)
+        run = _Run(configuration, directory, place, group)
+        if not run.is_finished:
+            with Reporter(
+                directory, configuration, run.epoch, enabled=group.is_first, progress=show_progress
+            ) as report:
+                run.go_on(report)
+        return run.conclude()
+
+
+class _Run:
+    """One training run: the model, what an interrupted run needs to know, and the files that hold it."""
+
+    def __init__(self, configuration: Configuration, directory: Path, device: torch.device, group: Processes) -> None:
+        self.configuration, self.directory, self.device, self.group = configuration, directory, device, group
+        self.options = configuration.optimisation
+        self.sampler = Sampler(configuration.scenario, self.options)
+        self.model = build(configuration).to(device)
+        self.optimizer = torch.optim.Adam(
+            [parameter for parameter in self.model.parameters() if parameter.requires_grad],
+            lr=torch.tensor(self.options.learning_rate, device=device),
+            fused=True,
+            capturable=device.type == "cuda",
+        )
+        self.training_step = TrainingStep(self.model, self.optimizer, self.options.clip_norm, group)
+        self.step, self.best_epoch, self.best_loss = 0, 0, torch.inf
+        self.best_weights = copy.deepcopy(self.model.state_dict())
+        state = load_checkpoint(directory, device)
+        if state is not None:
+            self._load(state)
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return self.step // self.options.steps_per_epoch
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is no epoch left, or early stopping has come."""
+        return self.epoch >= self.options.max_epochs or self.epoch - self.best_epoch >= self.options.patience
+
+    def go_on(self, report: Reporter) -> None:
+        """Train to the end."""
+        validation = self._mine(self.sampler.validation())
+        take_step = self._compiled_step()
+        while not self.is_finished:
+            self.optimizer.param_groups[0]["lr"].fill_(self.options.learning_rate_at(self.step))
+            take_step(self._mine(self.sampler.batch(self.step)))
+            self.step += 1
+            report.advance()
+            if self.step % self.options.steps_per_epoch == 0:
+                self._finish_epoch(validation, report)
+            elif self.step % _CHECKPOINT_STEPS == 0:
+                self._save()
+
+    def conclude(self) -> AutoEncoder:
+        """Return the best model with its threshold, and write its weights."""
+        self.model.load_state_dict(self.best_weights)
+        self.model.eval()
+        samples = self.sampler.for_threshold().to(self.device)
+        with torch.no_grad():
+            scores = [self.model(part.X, part.Z).score for part in _chunks(samples)]
+        self.model.threshold.fit(torch.cat(scores), samples.activity)
+        if self.group.is_first:
+            save_weights(self.directory, self.model, self.configuration)
+        return self.model
+
+    def _compiled_step(self) -> Callable[[Samples], None]:
+        if self.device.type != "cuda":
+            return self.training_step
+        sums = float(self.training_step.loss_sum), float(self.training_step.n_skipped)
+        replay = captured(self.training_step, self._mine(self.sampler.batch(self.step)))
+        self.training_step.reset(*sums)
+        return replay
+
+    def _mine(self, samples: Samples) -> Samples:
+        """Return this process's share of the samples, on its device."""
+        return samples.share(self.group.rank, self.group.total).to(self.device)
+
+    def _finish_epoch(self, validation: Samples, report: Reporter) -> None:
+        step = self.training_step
+        self.group.average([step.loss_sum])
+        n_skipped, n_steps = int(step.n_skipped), self.options.steps_per_epoch
+        if n_skipped > n_steps // 2:
+            raise TrainingError(
+                f"{n_skipped} of the {n_steps} steps of epoch {self.epoch} had a gradient that is not finite; "
+                f"lower learning_rate={self.options.learning_rate:g} or clip_norm={self.options.clip_norm:g}"
+            )
+        loss = self._validation_loss(validation)
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, self.epoch
+            self.best_weights = copy.deepcopy(self.model.state_dict())
+        report.epoch(
+            epoch=self.epoch,
+            step=self.step,
+            train_loss=float(step.loss_sum) / max(n_steps - n_skipped, 1),
+            validation_loss=loss,
+            best_epoch=self.best_epoch,
+            learning_rate=self.options.learning_rate_at(self.step),
+            skipped_steps=n_skipped,
+        )
+        step.reset()
+        self._save()
+
+    @torch.no_grad()
+    def _validation_loss(self, samples: Samples) -> float:
+        losses = [self.model.loss(part.X, part.Z, part.activity) * len(part.X) for part in _chunks(samples)]
+        mean = torch.stack(losses).sum().double() / self.options.n_validation * self.group.total
+        self.group.average([mean])
+        return float(mean)
+
+    def _save(self) -> None:
+        if not self.group.is_first:
+            return
+        sums = float(self.training_step.loss_sum), float(self.training_step.n_skipped)
+        save_checkpoint(
+            self.directory,
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "best_weights": self.best_weights,
+                "best_epoch": self.best_epoch,
+                "best_loss": self.best_loss,
+                "step": self.step,
+                "sums": sums,
+            },
+        )
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best_weights, self.best_epoch, self.best_loss = (
+            state[name] for name in ("best_weights", "best_epoch", "best_loss")
+        )
+        self.step = state["step"]
+        self.training_step.reset(*state["sums"])
+
+
+def _claim(directory: Path, configuration: Configuration, group: Processes) -> None:
+    """Make ``directory`` this run's, unless it is another's."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if (directory / CONFIGURATION).exists():
+        if read_configuration(directory) != configuration:
+            raise ValueError(f"{directory} holds a run of another configuration; choose another directory or remove it")
+    elif group.is_first:
+        write_configuration(directory, configuration)
+
+
+def _chunks(samples: Samples) -> list[Samples]:
+    """Cut samples into pieces whose iterates fit into memory."""
+    return [Samples(*parts) for parts in zip(*(torch.split(part, _CHUNK) for part in samples), strict=True)]

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+import torch
+
+from mmvsolvers import SingleActiveGroup, draw_pilots
+from mmvsolvers_nn import functional
+from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
+from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Scenario, build
+
+N, L, M, T = 20, 8, 3, 6
+SCENARIO = Scenario(N=N, L=L, M=M, activity=SingleActiveGroup(0.2), noise_var=0.05)
+
+
+def make(scheme: str, **options) -> AutoEncoder:
+    return build(Configuration(scenario=SCENARIO, architecture=Architecture(scheme=scheme, **options)))
+
+
+def received(model: AutoEncoder, seed: int = 3) -> torch.Tensor:
+    A = model.encoder().detach().numpy()
+    return torch.from_numpy(SCENARIO.generate(np.random.default_rng(seed), T, pilots=A).Y)
+
+
+def unrolled(scheme: str, A: torch.Tensor, Y: torch.Tensor, U: int) -> functional.Recovery:
+    if scheme == "group_lasso_nn":
+        return functional.group_lasso_admm(A, Y, 2.0, rho=1.0, n_iter=U)
+    if scheme == "amp_nn":
+        return functional.amp_mmse(A, Y, 0.2, n_iter=U)
+    return functional.map_cd(A, Y, 0.05, 0.2, n_iter=U)
+
+
+@pytest.mark.parametrize(("V", "residual"), [(0, False), (3, True)], ids=["V=0", "residual"])
+@pytest.mark.parametrize("scheme", ["group_lasso_nn", "amp_nn", "map_nn"])
+@torch.no_grad()
+def test_the_untrained_decoder_is_the_solver_that_it_unrolls(scheme, V, residual):
+    model = make(scheme, U=5, V=V, residual=residual)
+    Y = received(model)
+    decoded, wanted = model.decode(Y), unrolled(scheme, model.encoder(), Y, U=5)
+    torch.testing.assert_close(decoded.score, wanted.score, rtol=1e-5, atol=1e-7)
+    if wanted.X is not None:
+        torch.testing.assert_close(decoded.X, wanted.X, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("U", [0, 2])
+@pytest.mark.parametrize("V", [0, 1, 3])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_all_sizes_decode_but_nothing_at_all(scheme, U, V):
+    data_driven = U == 0 or scheme == "covariance_nn"
+    if data_driven and V == 0:
+        with pytest.raises(ValueError, match="V must be positive"):
+            make(scheme, U=U, V=V)
+        return
+    model = make(scheme, U=U, V=V)
+    recovery = model.decode(received(model))
+    assert recovery.score.shape == (T, N)
+    assert (recovery.X is None) == (scheme in ("covariance_nn", "map_nn"))
+    if recovery.X is not None:
+        assert recovery.X.shape == (T, N, M)
+        torch.testing.assert_close(recovery.score, recovery.X.abs().square().mean(dim=2))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_parameter_is_real_and_is_trained_by_the_loss(scheme):
+    model = make(scheme, U=3, residual=False)
+    data = SCENARIO.generate(np.random.default_rng(0), 40)
+    Z = torch.zeros(40, L, M, dtype=torch.complex64)
+    model.loss(torch.from_numpy(data.X), Z, torch.from_numpy(data.activity)).backward()
+    for name, parameter in model.named_parameters():
+        assert not parameter.is_complex(), name
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_signal_loss_is_the_squared_error_per_device_and_antenna():
+    model = make("amp_nn", U=3)
+    data = SCENARIO.generate(np.random.default_rng(0), T)
+    X, Z = torch.from_numpy(data.X), torch.zeros(T, L, M, dtype=torch.complex64)
+    with torch.no_grad():
+        error = model(X, Z).X - X
+        wanted = error.abs().square().sum() / (M * N * T)
+        torch.testing.assert_close(model.loss(X, Z, torch.from_numpy(data.activity)), wanted)
+
+
+def test_the_support_loss_is_the_cross_entropy_of_the_sigmoid_outputs():
+    model = make("covariance_nn")
+    data = SCENARIO.generate(np.random.default_rng(0), T)
+    X, Z = torch.from_numpy(data.X), torch.zeros(T, L, M, dtype=torch.complex64)
+    with torch.no_grad():
+        probability = torch.sigmoid(model(X, Z).score).numpy()
+        entropy = -np.where(data.activity, np.log(probability), np.log(1 - probability))
+        loss = model.loss(X, Z, torch.from_numpy(data.activity))
+    assert float(loss) == pytest.approx(entropy.mean(), rel=1e-5)
+
+
+def test_the_correction_part_treats_all_antennas_alike():
+    model = make("amp_nn", U=2, residual=False)
+    Y = received(model)
+    swapped = [2, 0, 1]
+    with torch.no_grad():
+        torch.testing.assert_close(model.decode(Y[..., swapped]).X, model.decode(Y).X[..., swapped], atol=1e-5, rtol=0)
+
+
+def test_fixed_pilots_are_not_trained_and_keep_their_norms():
+    A = draw_pilots(np.random.default_rng(0), L, N).astype(np.complex64)
+    for model in (
+        GroupLassoNN(A, U=2, learn_pilots=False),
+        AMPNN(A, np.full(N, 0.1), U=2, learn_pilots=False),
+        CovarianceNN(A, learn_pilots=False),
+        MAPNN(A, 0.1, np.full(N, 0.1), U=2, learn_pilots=False),
+    ):
+        np.testing.assert_array_equal(model.exported()["A"], A)
+        assert not [name for name, _ in model.named_parameters() if name.startswith("encoder")]
+
+
+def test_leading_axes_of_the_received_signals_are_kept():
+    model = make("map_nn", U=2)
+    Y = received(model)
+    with torch.no_grad():
+        flat, nested = model.decode(Y).score, model.decode(Y.reshape(2, 3, L, M)).score
+    torch.testing.assert_close(nested.reshape(T, N), flat)
+
+
+def test_double_computes_in_complex128():
+    model = make("amp_nn", U=2).double()
+    recovery = model.decode(received(model).to(torch.complex128))
+    assert recovery.X.dtype == torch.complex128
+    assert recovery.score.dtype == torch.float64
+
+
+def test_detection_uses_the_fitted_threshold():
+    model = make("map_nn", U=3)
+    data = SCENARIO.generate(np.random.default_rng(0), 200, pilots=model.encoder().detach().numpy())
+    with torch.no_grad():
+        Y = torch.from_numpy(data.Y)
+        model.threshold.fit(model.decode(Y).score, torch.from_numpy(data.activity))
+        assert (model.detect(Y).numpy() != data.activity).mean() < 0.15
+
+
+@pytest.mark.parametrize(
+    ("scheme", "names"),
+    [
+        ("group_lasso_nn", {"A", "threshold", "lam", "rho"}),
+        ("amp_nn", {"A", "threshold", "activity_prob"}),
+        ("map_nn", {"A", "threshold", "activity_prob"}),
+        ("covariance_nn", {"A", "threshold"}),
+    ],
+)
+def test_the_export_has_all_that_a_classical_solver_can_use(scheme, names):
+    arrays = make(scheme, U=0 if scheme == "covariance_nn" else 2).exported()
+    assert set(arrays) == names
+    np.testing.assert_allclose(np.linalg.norm(arrays["A"], axis=0), L**0.5, rtol=1e-6)
