@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.validation import NON_NEGATIVE, Batch, as_array
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_choice
 
 DEFAULT_LAM_FRACTION = 0.1
 
@@ -76,6 +76,17 @@ def regularisation(batch: Batch, lam: ArrayLike | None) -> NDArray[np.floating]:
     if lam is None:
         return DEFAULT_LAM_FRACTION * _lambda_max(batch)
     return batch.per_problem("lam", lam, NON_NEGATIVE)
+
+
+def penalty_parameter(batch: Batch, lams: NDArray[np.floating], rho: ArrayLike | str | None) -> NDArray[np.floating]:
+    """Return ADMM's first ρ of every problem, (T,); by rule where ``rho`` is None or "adaptive"."""
+    if rho is None or isinstance(rho, str):
+        if rho is not None:
+            as_choice("rho", rho, ("adaptive",))
+        largest = _lambda_max(batch)
+        fraction = np.divide(lams, largest, out=np.ones_like(lams), where=largest > 0)
+        return (batch.N / 5 * np.clip(fraction, 0.01, 1.0)).astype(batch.real_dtype)
+    return batch.per_problem("rho", rho, POSITIVE)
 
 
 def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:

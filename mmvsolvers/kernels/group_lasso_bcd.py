@@ -14,7 +14,15 @@ from collections import namedtuple
 import numpy as np
 from numba import njit, prange
 
-from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
+from mmvsolvers.kernels.shared import (
+    copy_into,
+    gather_rows,
+    real_inner,
+    row_norms,
+    scatter_rows,
+    squared_norm,
+    subtract,
+)
 
 # Devices a block: products want many, the corrections inside a block cost its square.
 BLOCK = 32
@@ -52,8 +60,8 @@ def block_grams(rows, conjugate):
 @njit(cache=True)
 def choose_pilots(pilots, devices):
     """Copy the pilots of ``devices``."""
-    rows, conjugate = pilots.rows[devices], pilots.conjugate[devices]
-    return Pilots(rows, conjugate, pilots.norms[devices], block_grams(rows, conjugate))
+    rows, conjugate = gather_rows(pilots.rows, devices), gather_rows(pilots.conjugate, devices)
+    return Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
 
 
 @njit(cache=True)
@@ -140,25 +148,28 @@ def sweep(pilots, lam, state, scratch):
 @njit(cache=True)
 def active_rows(X):
     """Return the devices whose row of X is not zero."""
-    active = np.zeros(X.shape[0], np.bool_)
+    active = np.empty(X.shape[0], np.int64)
+    count = 0
     for n in range(X.shape[0]):
-        active[n] = squared_norm(X[n]) > 0.0
-    return np.flatnonzero(active)
+        if squared_norm(X[n]) > 0.0:
+            active[count] = n
+            count += 1
+    return active[:count]
 
 
 @njit(cache=True)
 def set_residual(rows, Y, X, R):
     """Set R = Y - Σ_n a_n X_n, with a_nᵀ in ``rows``."""
-    R[:] = Y
+    copy_into(R, Y)
     active = active_rows(X)
     if active.size:
-        subtract(R, np.dot(rows[active].T, X[active]))
+        subtract(R, np.dot(gather_rows(rows, active).T, gather_rows(X, active)))
 
 
 @njit(cache=True)
-def certificate(pilots, Y, lam, X, R, lengths):
+def certificate(conjugate, Y, lam, X, R, lengths):
     """Set ``lengths`` to ‖a_nᴴR‖ of every pilot; return the objective and its relative duality gap."""
-    products = np.dot(pilots.conjugate, R)
+    products = np.dot(conjugate, R)
     largest = 0.0
     for n in range(lengths.size):
         lengths[n] = np.sqrt(squared_norm(products[n]))
@@ -176,24 +187,47 @@ def certificate(pilots, Y, lam, X, R, lengths):
 
 
 @njit(cache=True)
-def extrapolate(history, X):
-    """Set X to the combination of the last DEPTH iterates whose combined change is smallest."""
-    changes = (history[1:] - history[:-1]).reshape(DEPTH, -1)
-    gram = np.empty((DEPTH, DEPTH))
+def smallest_combination(gram):
+    """Return w with G w ∝ 1, and its sum, by elimination in place: w / sum(w) minimises wᵀGw over sum(w) = 1."""
+    # keeps the pivots positive when changes are parallel or zero
+    ridge = np.finfo(np.float64).tiny
     for i in range(DEPTH):
-        for j in range(DEPTH):
-            gram[i, j] = real_inner(changes[i], changes[j])
-    # keeps the system solvable when changes are parallel or zero
-    ridge = 1e-10 * np.trace(gram) + np.finfo(np.float64).tiny
+        ridge += 1e-10 * gram[i, i]
+    weights = np.ones(DEPTH)
     for i in range(DEPTH):
         gram[i, i] += ridge
-    weights = np.linalg.solve(gram, np.ones(DEPTH))
-    weights /= weights.sum()
-    X[:] = 0.0
-    for k in range(DEPTH):
-        for n in range(X.shape[0]):
+        for k in range(i):
+            factor = gram[i, k] / gram[k, k]
+            weights[i] -= factor * weights[k]
+            for j in range(k, DEPTH):
+                gram[i, j] -= factor * gram[k, j]
+    total = 0.0
+    for i in range(DEPTH - 1, -1, -1):
+        for j in range(i + 1, DEPTH):
+            weights[i] -= gram[i, j] * weights[j]
+        weights[i] /= gram[i, i]
+        total += weights[i]
+    return weights, total
+
+
+@njit(cache=True)
+def extrapolate(history, X):
+    """Set X to the combination of the last DEPTH iterates whose combined change is smallest."""
+    gram = np.zeros((DEPTH, DEPTH))
+    change = np.empty((DEPTH, X.shape[1]), X.dtype)
+    for n in range(X.shape[0]):
+        for k in range(DEPTH):
             for m in range(X.shape[1]):
-                X[n, m] += weights[k] * history[k + 1, n, m]
+                change[k, m] = history[k + 1, n, m] - history[k, n, m]
+        for i in range(DEPTH):
+            for j in range(DEPTH):
+                gram[i, j] += real_inner(change[i], change[j])
+    weights, total = smallest_combination(gram)
+    for n in range(X.shape[0]):
+        for m in range(X.shape[1]):
+            X[n, m] = 0.0
+            for k in range(DEPTH):
+                X[n, m] += weights[k] / total * history[k + 1, n, m]
 
 
 @njit(cache=True)
@@ -227,21 +261,22 @@ def accelerated_sweeps(pilots, Y, lam, X, target, max_sweeps):
     lengths = np.empty(X.shape[0])
     done = 0
     while done < max_sweeps:
-        history[0] = X
+        copy_into(history[0], X)
         for k in range(min(DEPTH, max_sweeps - done)):
             sweep(pilots, lam, state, scratch)
-            history[k + 1] = X
+            copy_into(history[k + 1], X)
             done += 1
-        objective, gap = certificate(pilots, Y, lam, X, state.R, lengths)
+        objective, gap = certificate(pilots.conjugate, Y, lam, X, state.R, lengths)
         if gap <= target or done >= max_sweeps:
             break
         extrapolate(history, X_ahead)
         set_residual(pilots.rows, Y, X_ahead, R_ahead)
-        objective_ahead, gap_ahead = certificate(pilots, Y, lam, X_ahead, R_ahead, lengths)
+        objective_ahead, gap_ahead = certificate(pilots.conjugate, Y, lam, X_ahead, R_ahead, lengths)
         if objective_ahead < objective:
-            state.moved[0] += np.sqrt(squared_norm((R_ahead - state.R).ravel()))
-            X[:] = X_ahead
-            state.R[:] = R_ahead
+            subtract(state.R, R_ahead)
+            state.moved[0] += np.sqrt(squared_norm(state.R.ravel()))
+            copy_into(X, X_ahead)
+            copy_into(state.R, R_ahead)
             if gap_ahead <= target:
                 break
     return done
@@ -252,9 +287,14 @@ def working_set(lengths, X):
     """Return the active devices and those with the largest ‖a_nᴴR‖, in ascending order."""
     active = active_rows(X)
     size = min(lengths.size, max(SMALLEST_SET, GROWTH * active.size))
-    priority = lengths.copy()
-    priority[active] = np.inf
-    return np.sort(np.argsort(-priority)[:size])
+    priority = -lengths
+    for k in range(active.size):
+        priority[active[k]] = -np.inf
+    chosen = np.zeros(lengths.size, np.bool_)
+    order = np.argsort(priority)
+    for k in range(size):
+        chosen[order[k]] = True
+    return np.flatnonzero(chosen)
 
 
 @njit(cache=True)
@@ -265,14 +305,14 @@ def solve_to_tolerance(pilots, Y, lam, X, max_iter, tol):
     done = 0
     while True:
         set_residual(pilots.rows, Y, X, R)
-        objective, gap = certificate(pilots, Y, lam, X, R, lengths)
+        objective, gap = certificate(pilots.conjugate, Y, lam, X, R, lengths)
         if gap <= tol or done >= max_iter:
             return objective, gap, done
         devices = working_set(lengths, X)
-        X_set = X[devices]
+        X_set = gather_rows(X, devices)
         target = max(INNER_REDUCTION * gap, 0.5 * tol)
         done += accelerated_sweeps(choose_pilots(pilots, devices), Y, lam, X_set, target, max_iter - done)
-        X[devices] = X_set
+        scatter_rows(X, devices, X_set)
 
 
 @njit(cache=True)
@@ -282,7 +322,7 @@ def solve_sweeps(pilots, Y, lam, X, max_iter):
     for _ in range(max_iter):
         sweep(pilots, lam, state, scratch)
     set_residual(pilots.rows, Y, X, state.R)
-    objective, gap = certificate(pilots, Y, lam, X, state.R, np.empty(X.shape[0]))
+    objective, gap = certificate(pilots.conjugate, Y, lam, X, state.R, np.empty(X.shape[0]))
     return objective, gap, max_iter
 
 

@@ -40,3 +40,33 @@ def subtract(left, right):
     for i in range(left.shape[0]):
         for j in range(left.shape[1]):
             left[i, j] -= right[i, j]
+
+
+# numba compiles slice assignment and indexing by an array into seconds' worth of code for their error messages; the
+# three functions below are those without the messages.
+
+
+@njit(cache=True)
+def copy_into(target, source):
+    """Copy a matrix into another of the same shape."""
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@njit(cache=True)
+def gather_rows(source, rows):
+    """Return a copy of the given rows of a matrix."""
+    target = np.empty((rows.size, source.shape[1]), source.dtype)
+    for k in range(rows.size):
+        for j in range(source.shape[1]):
+            target[k, j] = source[rows[k], j]
+    return target
+
+
+@njit(cache=True)
+def scatter_rows(target, rows, source):
+    """Put the rows of ``source`` into the given rows of ``target``."""
+    for k in range(rows.size):
+        for j in range(source.shape[1]):
+            target[rows[k], j] = source[k, j]

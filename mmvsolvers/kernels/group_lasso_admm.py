@@ -1,0 +1,110 @@
+"""ADMM in sharing form for GROUP LASSO: all devices move at once."""
+
+from collections import namedtuple
+
+import numpy as np
+from numba import njit, prange
+
+from mmvsolvers.kernels.group_lasso_bcd import certificate
+from mmvsolvers.kernels.shared import squared_norm
+
+# The gap costs as much as half an iteration, so a run to tolerance looks at it only now and then.
+CHECK_EVERY = 10
+# Residual balancing (Boyd et al., 2011, section 3.4.1): ρ doubles or halves when one residual is this much larger.
+IMBALANCE = 10.0
+
+# X (N, M), the mean AX/N, B and C (L, M), and work space for B - mean - C (L, M) and its aₙᴴ-products (N, M).
+State = namedtuple("State", "X mean B C difference pull")
+
+
+@njit(cache=True)
+def shrink_rows(X, pull, squares, lam, rho):
+    """Set X_n to the group soft threshold of t_n = ‖a_n‖²X_n + pull_n, for every device."""
+    for n in range(X.shape[0]):
+        for m in range(X.shape[1]):
+            pull[n, m] += squares[n] * X[n, m]
+        length = np.sqrt(squared_norm(pull[n]))
+        factor = (1.0 - lam / (rho * length)) / squares[n] if rho * length > lam else 0.0
+        for m in range(X.shape[1]):
+            X[n, m] = factor * pull[n, m]
+
+
+@njit(cache=True)
+def iterate(A, conjugate, squares, Y, lam, rho, state):
+    """Make one iteration in place; return the squared norms of AX̄ - B and of the change of B."""
+    N = squares.size
+    real = squares.dtype.type
+    keep, blend, share = real(1.0 / (N + rho)), real(rho / (N + rho)), real(1.0 / N)
+    X, mean, B, C, difference, pull = state
+    for i in range(B.shape[0]):
+        for m in range(B.shape[1]):
+            difference[i, m] = B[i, m] - mean[i, m] - C[i, m]
+    np.dot(conjugate, difference, pull)
+    shrink_rows(X, pull, squares, lam, real(rho))
+    np.dot(A, X, mean)
+    primal, dual = 0.0, 0.0
+    for i in range(B.shape[0]):
+        for m in range(B.shape[1]):
+            mean[i, m] *= share
+            new = keep * Y[i, m] + blend * (mean[i, m] + C[i, m])
+            change, miss = new - B[i, m], mean[i, m] - new
+            B[i, m] = new
+            C[i, m] += miss
+            primal += miss.real * miss.real + miss.imag * miss.imag
+            dual += change.real * change.real + change.imag * change.imag
+    return primal, dual
+
+
+@njit(cache=True)
+def rebalance(rho, primal, dual, C):
+    """Return ρ moved towards equal residuals, with the scaled multiplier C moved along."""
+    # the dual residual of the sharing form is ρ times the change of B
+    factor = 1.0
+    if primal > IMBALANCE**2 * rho * rho * dual:
+        factor = 2.0
+    elif rho * rho * dual > IMBALANCE**2 * primal:
+        factor = 0.5
+    if factor != 1.0:
+        for i in range(C.shape[0]):
+            for m in range(C.shape[1]):
+                C[i, m] /= C.real.dtype.type(factor)
+    return rho * factor
+
+
+@njit(cache=True)
+def solve(A, conjugate, squares, Y, lam, rho, adaptive, X, max_iter, tol):
+    """Solve one problem from X = 0, in place; return objective, relative gap and iterations done."""
+    state = State(
+        X, np.zeros_like(Y), np.zeros_like(Y), np.zeros_like(Y), np.empty_like(Y), np.empty(X.shape, X.dtype)
+    )
+    R, lengths = np.empty_like(Y), np.empty(X.shape[0])
+    gap = np.inf
+    done = 0
+    while gap > tol and done < max_iter:
+        primal, dual = iterate(A, conjugate, squares, Y, lam, rho, state)
+        done += 1
+        if done == max_iter or (tol > 0.0 and done % CHECK_EVERY == 0):
+            for i in range(R.shape[0]):
+                for m in range(R.shape[1]):
+                    R[i, m] = Y[i, m] - X.shape[0] * state.mean[i, m]
+            objective, gap = certificate(conjugate, Y, lam, X, R, lengths)
+        if adaptive and done % CHECK_EVERY == 0:
+            rho = rebalance(rho, primal, dual, state.C)
+    return objective, gap, done
+
+
+@njit(cache=True, parallel=True)
+def solve_batch(A, conjugate, squares, Y, lam, rho, adaptive, max_iter, tol):
+    """Solve T problems in parallel.
+
+    A is (L, N), conjugate a_nᴴ (N, L), squares ‖a_n‖² (N,), Y (T, L, M), lam and rho (T,). Returns X (T, N, M),
+    objective, relative gap and n_iter, (T,).
+    """
+    T, _, M = Y.shape
+    X = np.zeros((T, A.shape[1], M), A.dtype)
+    objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
+    for t in prange(T):
+        objective[t], gap[t], n_iter[t] = solve(
+            A, conjugate, squares, Y[t], lam[t], rho[t], adaptive, X[t], max_iter, tol
+        )
+    return X, objective, gap, n_iter
