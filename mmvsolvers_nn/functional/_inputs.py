@@ -6,9 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import Range, as_choice, as_real
+from mmvsolvers.validation import Range, as_real
 
-BACKENDS = ("auto", "reference", "numba", "triton")
 REAL_DTYPES = {torch.complex64: torch.float32, torch.complex128: torch.float64}
 
 
@@ -139,12 +138,6 @@ class Problems:
         if _values_are_free(value):
             as_real(name, value.detach().numpy(), admissible)
         return value.to(device=self.A.device, dtype=real).expand(shape)
-
-
-def resolve_backend(backend: str, device: torch.device) -> str:
-    """Return the backend that ``backend`` stands for on ``device``."""
-    as_choice("backend", backend, BACKENDS)
-    return "reference"
 
 
 def _values_are_free(value: Tensor) -> bool:

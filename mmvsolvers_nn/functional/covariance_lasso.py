@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import NON_NEGATIVE, as_count
-from mmvsolvers_nn.functional._inputs import Problems, Recovery, resolve_backend, squared_rows
-from mmvsolvers_nn.functional._reference import covariance_lasso as reference
+from mmvsolvers.validation import NON_NEGATIVE
+from mmvsolvers_nn.functional._inputs import Problems, Recovery, squared_rows
+from mmvsolvers_nn.functional._operator import sweep_operator
+
+sweeps = sweep_operator("covariance_lasso", "gram", "correlation", "lam", "start")
 
 
 def covariance_lasso(
@@ -57,8 +59,7 @@ def covariance_lasso(
     weight = problems.per_problem("lam", lam, NON_NEGATIVE)
     gram = torch.view_as_real(A.mH @ A).square().sum(dim=-1)
     correlation = squared_rows(A.mH @ problems.Y, 2) / problems.M - noise.unsqueeze(1) * squared_rows(A, 0)
-    resolve_backend(backend, A.device)
     (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(correlation)]
-    value = reference.covariance_lasso(gram, correlation, weight, value, as_count("n_iter", n_iter, at_least=0))
+    value = sweeps(gram, correlation, weight, value, n_iter=n_iter, backend=backend)
     score = problems.batched(value)
     return Recovery(None, score, (score,))

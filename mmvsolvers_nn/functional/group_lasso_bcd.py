@@ -2,9 +2,11 @@
 
 from torch import Tensor
 
-from mmvsolvers.validation import NON_NEGATIVE, as_count
-from mmvsolvers_nn.functional._inputs import Problems, Recovery, resolve_backend, squared_rows
-from mmvsolvers_nn.functional._reference import group_lasso_bcd as reference
+from mmvsolvers.validation import NON_NEGATIVE
+from mmvsolvers_nn.functional._inputs import Problems, Recovery, squared_rows
+from mmvsolvers_nn.functional._operator import sweep_operator
+
+sweeps = sweep_operator("group_lasso_bcd", "A", "Y", "lam", "start")
 
 
 def group_lasso_bcd(
@@ -49,10 +51,9 @@ def group_lasso_bcd(
     """
     problems = Problems.of(A, Y)
     weight = problems.per_problem("lam", lam, NON_NEGATIVE)
-    resolve_backend(backend, A.device)
     shape = (problems.N, problems.M)
     (X,) = problems.start(start, shape) or [A.new_zeros(problems.T, *shape)]
-    X = reference.group_lasso_bcd(A, problems.Y, weight, X, as_count("n_iter", n_iter, at_least=0))
+    X = sweeps(A, problems.Y, weight, X, n_iter=n_iter, backend=backend)
     score = squared_rows(X, 2) / problems.M
     batched = problems.batched(X)
     return Recovery(batched, problems.batched(score), (batched,))

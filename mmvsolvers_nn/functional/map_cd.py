@@ -3,9 +3,12 @@
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count
-from mmvsolvers_nn.functional._inputs import Problems, Recovery, resolve_backend
-from mmvsolvers_nn.functional._reference import map_cd as reference
+from mmvsolvers.validation import POSITIVE, PROBABILITY
+from mmvsolvers_nn.functional._inputs import Problems, Recovery
+from mmvsolvers_nn.functional._operator import sweep_operator
+
+# Only the values cross from one sweep to the next: Σ⁻¹ is built anew for each, going forward and going back.
+sweeps = sweep_operator("map_cd", "A", "Y", "noise_var", "log_odds", "upper", "start")
 
 
 def map_cd(
@@ -92,10 +95,7 @@ def descend(
     n_iter, start, backend
         As in `map_cd`.
     """
-    resolve_backend(backend, problems.A.device)
-    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(problems.A[0].real).expand(problems.T, -1)]
-    value = reference.map_cd(
-        problems.A, problems.Y, noise_var, log_odds, upper, value, as_count("n_iter", n_iter, at_least=0)
-    )
+    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(log_odds).expand(problems.T, -1)]
+    value = sweeps(problems.A, problems.Y, noise_var, log_odds, upper, value, n_iter=n_iter, backend=backend)
     score = problems.batched(value)
     return Recovery(None, score, (score,))

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 
-def covariance_lasso(G: Tensor, b: Tensor, lam: Tensor, value: Tensor, n_iter: int) -> Tensor:
-    """Run ``n_iter`` sweeps from ``value`` (T, N); shapes as in `mmvsolvers_nn.functional.covariance_lasso.descend`."""
+def forward(G: Tensor, b: Tensor, lam: Tensor, value: Tensor, n_iter: int) -> Tensor:
+    """Run ``n_iter`` sweeps from ``value`` (T, N); shapes as in `mmvsolvers_nn.functional.covariance_lasso`."""
     entries = list(value.unbind(dim=1))
     for _ in range(n_iter):
         for n in range(G.shape[0]):

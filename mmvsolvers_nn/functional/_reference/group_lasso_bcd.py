@@ -6,8 +6,8 @@ from torch import Tensor
 from mmvsolvers_nn.functional._inputs import shrinkage, squared_rows
 
 
-def group_lasso_bcd(A: Tensor, Y: Tensor, lam: Tensor, X: Tensor, n_iter: int) -> Tensor:
-    """Run ``n_iter`` sweeps from ``X`` (T, N, M); shapes as in `mmvsolvers_nn.functional.group_lasso_bcd.descend`."""
+def forward(A: Tensor, Y: Tensor, lam: Tensor, X: Tensor, n_iter: int) -> Tensor:
+    """Run ``n_iter`` sweeps from ``X`` (T, N, M); shapes as in `mmvsolvers_nn.functional.group_lasso_bcd`."""
     column_norms = squared_rows(A, 0)
     rows = list(X.unbind(dim=1))
     R = Y - A @ X

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def map_cd(
+def forward(
     A: Tensor, Y: Tensor, noise_var: Tensor, log_odds: Tensor, upper: Tensor, value: Tensor, n_iter: int
 ) -> Tensor:
     """Run ``n_iter`` sweeps from ``value`` (T, N); shapes as in `mmvsolvers_nn.functional.map_cd.descend`."""

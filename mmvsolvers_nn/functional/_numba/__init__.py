@@ -1,0 +1,1 @@
+"""CPU backends: the compiled sweeps of `mmvsolvers.kernels`, problems in parallel, and their derivatives."""

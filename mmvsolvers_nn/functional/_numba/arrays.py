@@ -1,0 +1,13 @@
+"""Between torch tensors and the arrays that compiled loops take."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def array(tensor: Tensor) -> NDArray[Any]:
+    """Return a contiguous array of a CPU tensor's values; its memory is shared where it can be."""
+    # Lazy conjugates and negatives have no counterpart in numpy.
+    return np.ascontiguousarray(tensor.detach().resolve_conj().resolve_neg().numpy())

@@ -1,0 +1,216 @@
+"""Sweeps of ML and MAP coordinate descent on the CPU, and their derivatives.
+
+A derivative of a loss by a complex z is ∂L/∂Re z + i·∂L/∂Im z, as in torch; by the hermitian P = Σ⁻¹ it is the
+hermitian H/2 with dL = tr(H dP)/2. Only devices that are active before or after a sweep act on anything behind it, so
+the way back visits no other.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+import torch
+from numba import njit, prange
+from torch import Tensor
+
+from mmvsolvers._blas import one_blas_thread
+from mmvsolvers.kernels import map_cd as kernel
+from mmvsolvers.kernels.shared import REORDER, real_inner, row_norms
+from mmvsolvers_nn.functional._numba.arrays import array
+from mmvsolvers_nn.functional._numba.linalg import (
+    add_hermitian_product,
+    add_outer,
+    add_scaled,
+    add_symmetric_outer,
+    hermitian_product,
+    scale,
+)
+
+# What the replay of one sweep leaves for the way back, per device visited: its number, s = Σ⁻¹a, q = aᴴs and
+# c = d/(1 + dq), the weight of ssᴴ in the update of Σ⁻¹.
+Tape = namedtuple("Tape", "devices s q c")
+# Derivatives of the loss by one problem's arguments; `value` by the iterate at hand.
+Gradients = namedtuple("Gradients", "AT Y noise_var log_odds upper value")
+
+
+def forward(
+    A: Tensor, Y: Tensor, noise_var: Tensor, log_odds: Tensor, upper: Tensor, start: Tensor, n_iter: int, record: bool
+) -> tuple[Tensor, Tensor]:
+    """Run the sweeps."""
+    value = start.clone(memory_format=torch.contiguous_format)
+    history = torch.empty(len(Y), n_iter if record else 0, A.shape[1], dtype=value.dtype)
+    with one_blas_thread():
+        run_batch(*map(array, (A.mT, Y, noise_var, log_odds, upper)), n_iter, value.numpy(), history.numpy())
+    return value, history
+
+
+def backward(
+    gradient: Tensor,
+    A: Tensor,
+    Y: Tensor,
+    noise_var: Tensor,
+    log_odds: Tensor,
+    upper: Tensor,
+    value: Tensor,
+    history: Tensor,
+) -> tuple[Tensor, ...]:
+    """Differentiate the sweeps."""
+    T, N = value.shape
+    per_problem = Gradients(
+        AT=Y.new_zeros(T, N, A.shape[0]),
+        Y=torch.zeros_like(Y, memory_format=torch.contiguous_format),
+        noise_var=torch.zeros_like(noise_var, memory_format=torch.contiguous_format),
+        log_odds=torch.zeros_like(value),
+        upper=torch.zeros_like(value),
+        value=gradient.clone(memory_format=torch.contiguous_format),
+    )
+    inputs = (A.mT, Y, noise_var, log_odds, upper, torch.cat((history, value.unsqueeze(1)), dim=1))
+    with one_blas_thread():
+        reverse_batch(*map(array, inputs), *(part.numpy() for part in per_problem))
+    # Summed here, not in the parallel loop, for the same result whatever the number of threads.
+    return (
+        per_problem.AT.sum(dim=0).mT.contiguous(),
+        per_problem.Y,
+        per_problem.noise_var,
+        per_problem.log_odds.sum(dim=0),
+        per_problem.upper.sum(dim=0),
+        per_problem.value,
+    )
+
+
+@njit(cache=True, parallel=True)
+def run_batch(AT, Y, noise_var, log_odds, upper, n_iter, value, history):
+    """Run ``n_iter`` sweeps on T problems in place.
+
+    AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), value (T, N). Where history (T, n_iter, N) has
+    room, the value before each sweep goes there.
+    """
+    norms = row_norms(AT)
+    for t in prange(Y.shape[0]):
+        run(AT, Y[t], noise_var[t], norms, log_odds, upper, n_iter, value[t], history[t])
+
+
+@njit(cache=True)
+def run(AT, Y, noise_var, norms, log_odds, upper, n_iter, value, history):
+    """Run ``n_iter`` sweeps on one problem in place."""
+    state, scratch = kernel.workspace(AT, Y.shape[1], value)
+    prior = kernel.Prior(log_odds, upper)
+    devices = np.arange(value.size)
+    for u in range(n_iter):
+        if history.shape[0]:
+            history[u] = value
+        kernel.rebuild_inverse(AT, noise_var, value, state.inverse)
+        kernel.sweep(AT, Y, norms, devices, prior, state, scratch)
+
+
+@njit(cache=True, parallel=True)
+def reverse_batch(
+    AT, Y, noise_var, log_odds, upper, values, by_AT, by_Y, by_noise_var, by_log_odds, by_upper, by_value
+):
+    """Go back through all sweeps of T problems, adding to the derivatives ``by_...``, which have a leading axis T.
+
+    Arguments are as in `run_batch`; values is (T, n_iter + 1, N): before every sweep, and after the last.
+    """
+    for t in prange(Y.shape[0]):
+        gradients = Gradients(by_AT[t], by_Y[t], by_noise_var[t : t + 1], by_log_odds[t], by_upper[t], by_value[t])
+        reverse(AT, Y[t], noise_var[t], log_odds, upper, values[t], gradients)
+
+
+@njit(cache=True)
+def reverse(AT, Y, noise_var, log_odds, upper, values, gradients):
+    """Go back through all sweeps of one problem."""
+    N, L = AT.shape
+    P = np.empty((L, L), AT.dtype)
+    tape_s = np.empty((N, L), AT.dtype)
+    tape_q, tape_c = np.empty(N, values.dtype), np.empty(N, values.dtype)
+    for u in range(values.shape[0] - 2, -1, -1):
+        before, after = values[u], values[u + 1]
+        # The start point is an argument: its derivative is wanted at silent devices too.
+        devices = np.flatnonzero((before > 0.0) | (after > 0.0) | (u == 0))
+        tape = Tape(devices, tape_s, tape_q, tape_c)
+        kernel.rebuild_inverse(AT, noise_var, before, P)
+        replay(AT, before, after, P, tape)
+        H = np.zeros((L, L), AT.dtype)
+        for k in range(devices.size - 1, -1, -1):
+            reverse_visit(k, AT, Y, log_odds, upper, before, after, P, H, tape, gradients)
+        reverse_rebuild(AT, before, devices, P, H, gradients)
+
+
+@njit(cache=True)
+def replay(AT, before, after, P, tape):
+    """Rerun a sweep whose outcome is known, filling the tape and carrying P = Σ⁻¹ along."""
+    for k in range(tape.devices.size):
+        n = tape.devices[k]
+        hermitian_product(P, AT[n], tape.s[k])
+        d = after[n] - before[n]
+        tape.q[k] = real_inner(AT[n], tape.s[k])
+        tape.c[k] = d / (1.0 + d * tape.q[k])
+        add_outer(P, -tape.c[k], tape.s[k])
+
+
+@njit(cache=True)
+def reverse_visit(k, AT, Y, log_odds, upper, before, after, P, H, tape, gradients):
+    """Go back through the k-th visit on the tape: P and H are those after it, and become those before it."""
+    n = tape.devices[k]
+    a, s, q, c = AT[n], tape.s[k], tape.q[k], tape.c[k]
+    M = Y.shape[1]
+    d = after[n] - before[n]
+    u = 1.0 + d * q
+    s_gradient = np.empty_like(s)
+    add_outer(P, c, s)
+    hermitian_product(H, s, s_gradient)
+    by_c = -0.5 * real_inner(s, s_gradient)
+    scale(s_gradient, -c)
+    by_d = gradients.value[n] + by_c / (u * u)
+    by_q = -by_c * c * c
+    by_r = 0.0
+    if after[n] == 0.0:
+        gradients.value[n] = -by_c / (u * u)
+    elif after[n] == upper[n]:
+        gradients.value[n] = -by_c / (u * u)
+        gradients.upper[n] += by_d
+    else:
+        step_q, by_r, step_log_odds = step_derivatives(q, u, log_odds[n])
+        by_q += by_d * step_q
+        by_r *= by_d
+        gradients.log_odds[n] += by_d * step_log_odds
+    add_scaled(s_gradient, by_q, a)
+    add_scaled(gradients.AT[n], by_q, s)
+    if by_r != 0.0:
+        reverse_energy(Y, s, 2.0 * by_r / M, s_gradient, gradients.Y)
+    add_hermitian_product(P, s_gradient, gradients.AT[n])
+    add_symmetric_outer(H, s_gradient, a)
+
+
+@njit(cache=True)
+def step_derivatives(q, u, log_odds):
+    """Return the derivatives by q, r and log_odds of d = (u - 1)/q, where log_odds·u² - qu + r = 0."""
+    by_r = 1.0 / (q * (q - 2.0 * log_odds * u))
+    return -u * by_r - (u - 1.0) / (q * q), by_r, u * u * by_r
+
+
+@njit(cache=True, fastmath=REORDER)
+def reverse_energy(Y, s, weight, s_gradient, Y_gradient):
+    """Go back through r = ‖Yᴴs‖²/M, where ``weight`` is 2/M times the derivative by r."""
+    L, M = Y.shape
+    scaled = np.zeros(M, Y.dtype)
+    for i in range(L):
+        for m in range(M):
+            scaled[m] += np.conj(Y[i, m]) * s[i]
+    scale(scaled, weight)
+    for i in range(L):
+        for m in range(M):
+            s_gradient[i] += Y[i, m] * scaled[m]
+            Y_gradient[i, m] += s[i] * np.conj(scaled[m])
+
+
+@njit(cache=True)
+def reverse_rebuild(AT, before, devices, P, H, gradients):
+    """Go back through P = (σ²I + A diag(before) Aᴴ)⁻¹."""
+    by_covariance = np.dot(np.dot(P, H), P)
+    product = np.empty(AT.shape[1], AT.dtype)
+    for n in devices:
+        hermitian_product(by_covariance, AT[n], product)
+        gradients.value[n] -= 0.5 * real_inner(AT[n], product)
+        add_scaled(gradients.AT[n], -before[n], product)
+    for i in range(AT.shape[1]):
+        gradients.noise_var[0] -= 0.5 * by_covariance[i, i].real
