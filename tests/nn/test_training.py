@@ -1,0 +1,268 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mmvsolvers import GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers_nn import training
+from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, Scenario, build
+from mmvsolvers_nn.distributed import Processes
+from mmvsolvers_nn.files import load_weights
+from mmvsolvers_nn.sampling import Sampler
+from mmvsolvers_nn.steps import TrainingStep
+from mmvsolvers_nn.training import TrainingError, train
+
+CPU = torch.device("cpu")
+SCENARIO = Scenario(N=12, L=5, M=2, activity=SingleActiveGroup(0.25), noise_var=0.05)
+QUICK = Optimisation(
+    fresh=True, n_train=256, n_validation=200, batch_size=32, learning_rate=2e-2, max_epochs=4, clip_norm=1.0
+)
+
+
+def configuration(scheme: str = "amp_nn", optimisation: Optimisation = QUICK, **options) -> Configuration:
+    options.setdefault("U", 0 if scheme == "covariance_nn" else 3)
+    return Configuration(
+        scenario=SCENARIO, architecture=Architecture(scheme=scheme, **options), optimisation=optimisation
+    )
+
+
+def log_of(directory: Path) -> list[dict]:
+    return [json.loads(line) for line in (directory / "log.jsonl").read_text().splitlines()]
+
+
+def start(directory: Path, launcher: tuple[str, ...] = ()) -> subprocess.Popen:
+    """Train in a process of its own what ``directory/../wanted.json`` says."""
+    code = (
+        "import sys, pathlib, torch; torch.set_num_threads(1)\n"
+        "from mmvsolvers_nn.configuration import Configuration\n"
+        "from mmvsolvers_nn.training import train\n"
+        "directory = pathlib.Path(sys.argv[1])\n"
+        "text = (directory.parent / 'wanted.json').read_text()\n"
+        "train(Configuration.from_json(text), directory, device=torch.device('cpu'))\n"
+    )
+    script = directory.parent / "train_it.py"
+    script.write_text(code)
+    return subprocess.Popen([sys.executable, *launcher, str(script), str(directory)])
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["fresh", "fixed"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_loss_of_each_scheme_falls(scheme, fresh, tmp_path):
+    wanted = configuration(scheme, replace(QUICK, fresh=fresh))
+    samples = Sampler(SCENARIO, QUICK).validation()
+    with torch.no_grad():
+        before = float(build(wanted).loss(samples.X, samples.Z, samples.activity))
+    train(wanted, tmp_path, device=CPU)
+    losses = [line["validation_loss"] for line in log_of(tmp_path)]
+    assert len(losses) == QUICK.max_epochs
+    assert losses[0] < before
+    assert losses[-1] < losses[0]
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
+    # Checkpoints come every 200 steps and at the end of an epoch: the one of step 200 is in the middle of the second.
+    options = replace(QUICK, n_train=8 * 150, batch_size=8, max_epochs=6, patience=6)
+    (tmp_path / "wanted.json").write_text(configuration(optimisation=options, U=1).to_json())
+    process = start(tmp_path / "killed")
+    checkpoint = tmp_path / "killed" / "checkpoint.pt"
+    while not (checkpoint.exists() and torch.load(checkpoint, weights_only=True)["step"] >= 200):
+        assert process.poll() is None, "it must be killed while it trains"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 200 <= torch.load(checkpoint, weights_only=True)["step"] < 900
+
+    for name in ("killed", "uninterrupted"):
+        assert start(tmp_path / name).wait() == 0
+    killed, uninterrupted = (tmp_path / name / "weights.safetensors" for name in ("killed", "uninterrupted"))
+    assert killed.read_bytes() == uninterrupted.read_bytes()
+    for a, b in zip(log_of(killed.parent), log_of(uninterrupted.parent), strict=True):
+        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+
+
+def test_early_stopping_restores_the_best_weights(tmp_path, monkeypatch):
+    losses = iter([0.5, 0.2, 0.3, 0.4, 0.1])
+    weights = []
+
+    def validation_loss(run, samples):
+        weights.append(run.model.encoder.columns.detach().clone())
+        return next(losses)
+
+    monkeypatch.setattr(training._Run, "_validation_loss", validation_loss)
+    model = train(configuration(optimisation=replace(QUICK, max_epochs=100, patience=2)), tmp_path, device=CPU)
+    assert [line["validation_loss"] for line in log_of(tmp_path)] == [0.5, 0.2, 0.3, 0.4]
+    assert torch.equal(model.encoder.columns, weights[1])
+    assert not torch.equal(weights[1], weights[-1])
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    wanted = configuration(optimisation=replace(QUICK, max_epochs=1))
+    first = train(wanted, tmp_path, device=CPU)
+    log = (tmp_path / "log.jsonl").read_text()
+    again = train(wanted, tmp_path, device=CPU)
+    assert (tmp_path / "log.jsonl").read_text() == log
+    assert torch.equal(first.encoder(), again.encoder())
+
+
+def test_a_directory_with_another_run_is_left_alone(tmp_path):
+    train(configuration(optimisation=replace(QUICK, max_epochs=1)), tmp_path, device=CPU)
+    with pytest.raises(ValueError, match="holds a run of another configuration"):
+        train(configuration(optimisation=replace(QUICK, max_epochs=2)), tmp_path, device=CPU)
+
+
+def test_weights_come_back_with_configuration_and_threshold(tmp_path):
+    wanted = configuration("map_nn", replace(QUICK, max_epochs=1))
+    model = train(wanted, tmp_path, device=CPU)
+    loaded, found = load_weights(tmp_path)
+    assert found == wanted
+    assert loaded.threshold.value.isfinite()
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    train(configuration(optimisation=replace(QUICK, max_epochs=1)), tmp_path, device=CPU)
+    (tmp_path / "configuration.json").write_text(configuration(width=7).to_json())
+    with pytest.raises(ValueError, match="does not hold the weights of"):
+        load_weights(tmp_path)
+
+
+@pytest.mark.parametrize("activity", [IndependentActivity(0.1, 3.0), SingleActiveGroup(0.25), GroupActivity(0.2, 4)])
+def test_configurations_survive_json(activity):
+    wanted = replace(configuration(), scenario=replace(SCENARIO, activity=activity))
+    assert Configuration.from_json(wanted.to_json()) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"scenario": {"activity": {"model": "os.system"}}}'])
+def test_text_that_is_no_configuration_is_refused(text):
+    with pytest.raises(ValueError, match="not a training configuration"):
+        Configuration.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"n_train": 16}, "n_train must be at least batch_size=32; got 16"),
+        ({"schedule": "linear"}, "schedule must be one of 'constant', 'cosine'"),
+        ({"clip_norm": 0.0}, "clip_norm must be positive; got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be finite"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        replace(QUICK, **options)
+
+
+def test_the_cosine_schedule_falls_from_the_learning_rate_to_zero():
+    options = replace(QUICK, schedule="cosine")
+    rates = [options.learning_rate_at(step) for step in range(options.max_epochs * options.steps_per_epoch + 1)]
+    assert rates[0] == options.learning_rate
+    assert rates[-1] == pytest.approx(0)
+    assert (np.diff(rates) < 0).all()
+
+
+def make_step(clip_norm: float = np.inf) -> TrainingStep:
+    model = build(configuration())
+    return TrainingStep(
+        model, torch.optim.Adam(model.parameters(), lr=torch.tensor(0.1), fused=True), clip_norm, Processes()
+    )
+
+
+def state_of(step: TrainingStep) -> list[torch.Tensor]:
+    moments = [value for state in step.optimizer.state.values() for value in state.values()]
+    return [value.detach().clone() for value in [*step.parameters, *moments]]
+
+
+def test_a_step_with_a_gradient_that_is_not_finite_changes_nothing_and_is_counted():
+    step, samples = make_step(), Sampler(SCENARIO, QUICK).batch(0)
+    step(samples)
+    before = state_of(step)
+    step.model.encoder.columns.register_hook(lambda gradient: gradient * torch.nan)
+    step(samples)
+    assert step.n_skipped == 1
+    assert step.loss_sum.isfinite()
+    for old, new in zip(before, state_of(step), strict=True):
+        assert torch.equal(old, new)
+
+
+def test_an_epoch_of_such_steps_ends_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmvsolvers_nn.training.build", _broken)
+    with pytest.raises(TrainingError, match=r"8 of the 8 steps of epoch 1 .* lower learning_rate=0\.02"):
+        train(configuration(), tmp_path, device=CPU)
+
+
+def _broken(wanted: Configuration):
+    model = build(wanted)
+    model.encoder.columns.register_hook(lambda gradient: gradient * torch.nan)
+    return model
+
+
+def test_gradients_are_clipped():
+    step = make_step(clip_norm=1e-3)
+    step(Sampler(SCENARIO, QUICK).batch(0))
+    norm = torch.stack([parameter.grad.square().sum() for parameter in step.parameters]).sum().sqrt()
+    assert float(norm) == pytest.approx(1e-3, rel=1e-4)
+
+
+def test_two_processes_train_what_one_does(tmp_path):
+    (tmp_path / "wanted.json").write_text(configuration(optimisation=replace(QUICK, max_epochs=2)).to_json())
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    assert start(tmp_path / "two", torchrun).wait() == 0
+    assert start(tmp_path / "one").wait() == 0
+    one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
+    for name, value in one.items():
+        torch.testing.assert_close(
+            two[name], value, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    assert len(log_of(tmp_path / "two")) == 2
+
+
+def test_fixed_samples_are_each_visited_once_an_epoch_with_fresh_noise():
+    sampler = Sampler(SCENARIO, replace(QUICK, fresh=False))
+    steps = QUICK.steps_per_epoch
+    first, second = ([sampler.batch(epoch * steps + step) for step in range(steps)] for epoch in (0, 1))
+    energies = [np.sort(torch.cat([batch.X for batch in epoch]).abs().sum(dim=(1, 2))) for epoch in (first, second)]
+    np.testing.assert_array_equal(*energies)
+    assert not torch.equal(first[0].X, second[0].X)
+    assert not torch.equal(first[0].Z, second[0].Z)
+
+
+def test_fresh_samples_never_repeat_and_follow_the_scenario():
+    sampler = Sampler(SCENARIO, replace(QUICK, n_train=4096, batch_size=4096))
+    one, two = sampler.batch(0), sampler.batch(1)
+    assert not torch.equal(one.activity, two.activity)
+    assert not torch.equal(one.Z, sampler.validation().Z[:1].expand_as(one.Z))
+    assert float(one.Z.abs().square().mean()) == pytest.approx(SCENARIO.noise_var, rel=0.05)
+    active_power = one.X[one.activity].abs().square().mean()
+    assert float(active_power) == pytest.approx(1, rel=0.05)
+    assert not one.X[~one.activity].any()
+
+
+def test_shares_of_the_processes_make_up_the_batch():
+    batch = Sampler(SCENARIO, QUICK).batch(5)
+    parts = [batch.share(rank, 3).X for rank in range(3)]
+    assert sum(map(len, parts)) == len(batch.X)
+    assert torch.equal(parts[1][0], batch.X[1])
+
+
+def test_no_pickled_object_is_ever_loaded(tmp_path):
+    class Mischief:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "mischief"),)
+
+    wanted = configuration(optimisation=replace(QUICK, max_epochs=1))
+    (tmp_path / "run").mkdir()
+    torch.save({"model": Mischief()}, tmp_path / "run" / "checkpoint.pt")
+    with pytest.raises(Exception, match=r"[Ww]eights only"):
+        train(wanted, tmp_path / "run", device=CPU)
+    assert not (tmp_path / "mischief").exists()
