@@ -39,9 +39,10 @@ class PilotEncoder(nn.Module):
 
     def forward(self) -> Tensor:
         """Return A, (L, N), complex."""
-        norms = self.columns.square().sum(dim=(0, 2), keepdim=True).sqrt()
-        # A column that the optimiser drives to zero must not turn the other gradients into NaN.
-        scale = len(self.columns) ** 0.5 / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+        squares = self.columns.square().sum(dim=(0, 2), keepdim=True)
+        # A column that the optimiser drives to zero must not turn everything into NaN.
+        norms = squares.clamp_min(torch.finfo(squares.dtype).eps ** 2).sqrt()
+        scale = len(self.columns) ** 0.5 / norms
         return torch.view_as_complex(self.columns * scale)
 
 

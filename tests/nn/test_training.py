@@ -17,6 +17,7 @@ from mmvsolvers_nn import training
 from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, Scenario, build
 from mmvsolvers_nn.distributed import Processes
 from mmvsolvers_nn.files import load_weights
+from mmvsolvers_nn.reporting import Reporter
 from mmvsolvers_nn.sampling import Sampler
 from mmvsolvers_nn.steps import TrainingStep
 from mmvsolvers_nn.training import TrainingError, train
@@ -102,6 +103,14 @@ def test_early_stopping_restores_the_best_weights(tmp_path, monkeypatch):
     assert [line["validation_loss"] for line in log_of(tmp_path)] == [0.5, 0.2, 0.3, 0.4]
     assert torch.equal(model.encoder.columns, weights[1])
     assert not torch.equal(weights[1], weights[-1])
+
+
+def test_log_lines_of_an_epoch_that_is_run_again_are_dropped(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"epoch": 1}\n{"epoch": 2}\n{"epoch": 3}\n{"epo')
+    with Reporter(tmp_path, configuration(), epoch=2, enabled=True, progress=False):
+        pass
+    assert [line["epoch"] for line in log_of(tmp_path)] == [1, 2]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
