@@ -1,7 +1,16 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
+from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
+from mmvsolvers.covariance_lasso import covariance_lasso
+from mmvsolvers.group_lasso import duality_gap, lambda_max
+from mmvsolvers.group_lasso_admm import group_lasso_admm
+from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_bcd, group_lasso_path
+from mmvsolvers.likelihood import negative_log_likelihood
+from mmvsolvers.map_cd import map_cd
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
+from mmvsolvers.ml_cd import ml_cd
+from mmvsolvers.ml_mmse import ml_mmse
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import (
     ActivityModel,
@@ -23,21 +32,33 @@ __all__ = [
     "DivergenceWarning",
     "Estimate",
     "GroupActivity",
+    "GroupLassoPath",
     "IndependentActivity",
     "MMVData",
     "SingleActiveGroup",
     "SolverResult",
     "StateEvolution",
     "__version__",
+    "amp_mmse",
     "best_threshold",
     "block_coherence",
     "coherence",
+    "covariance_lasso",
     "draw_pilots",
+    "duality_gap",
     "error_rate",
     "false_alarm",
     "generate",
+    "group_lasso_admm",
+    "group_lasso_bcd",
+    "group_lasso_path",
+    "lambda_max",
+    "map_cd",
     "missed_detection",
+    "ml_cd",
+    "ml_mmse",
     "mse",
+    "negative_log_likelihood",
     "nmse_db",
     "roc",
     "state_evolution",

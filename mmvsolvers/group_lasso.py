@@ -74,7 +74,7 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
 def regularisation(batch: Batch, lam: ArrayLike | None) -> NDArray[np.floating]:
     """Return λ of every problem, (T,); by default ``DEFAULT_LAM_FRACTION`` of its λ_max."""
     if lam is None:
-        return DEFAULT_LAM_FRACTION * _lambda_max(batch)
+        return (DEFAULT_LAM_FRACTION * _lambda_max(batch)).astype(batch.real_dtype)
     return batch.per_problem("lam", lam, NON_NEGATIVE)
 
 

@@ -1,13 +1,15 @@
-"""GROUP LASSO by block coordinate descent."""
+"""GROUP LASSO by block coordinate descent, at one λ or along a path."""
+
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import regularisation, row_scores
+from mmvsolvers.group_lasso import lambda_max, regularisation, row_scores
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_count, as_scalar
 
 
 def group_lasso_bcd(
@@ -72,9 +74,76 @@ def group_lasso_bcd(
     X = batch.start("X0", X0)
     rows = np.ascontiguousarray(batch.A.T)
     with one_blas_thread():
-        objective, gap, n_iter = kernels.group_lasso_bcd.solve_batch(
-            rows, rows.conj(), batch.Y, lams, X, max_iter, tol
-        )
+        objective, gap, n_iter = kernels.group_lasso_bcd.solve_batch(rows, rows.conj(), batch.Y, lams, X, max_iter, tol)
     result = batch.result(X=X, score=row_scores(X), objective=objective, optimality=gap, n_iter=n_iter, tol=tol)
     warn_about("group_lasso_bcd", result, tol)
     return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupLassoPath:
+    """GROUP LASSO solutions over falling λ.
+
+    Attributes
+    ----------
+    lams : ndarray of shape (K, ...), real
+        λ of every problem at every point, the largest first.
+    X : ndarray of shape (K, ..., N, M)
+        The solutions.
+    results : tuple of SolverResult, length K
+        All that the solver says of each point.
+    """
+
+    lams: NDArray[np.floating]
+    X: NDArray[np.inexact]
+    results: tuple[SolverResult, ...]
+
+
+def group_lasso_path(
+    A: ArrayLike,
+    Y: ArrayLike,
+    *,
+    n_lams: int = 20,
+    ratio: float = 0.01,
+    max_iter: int = 1000,
+    tol: float = 1e-5,
+) -> GroupLassoPath:
+    """Solve GROUP LASSO at ``n_lams`` values of λ, each solution starting from the one before.
+
+    λ falls geometrically from every problem's own ``lambda_max``, where X is zero, to ``ratio`` times that.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots; float32, float64, complex64 or complex128.
+    Y : array_like of shape (..., L, M)
+        Received signals of any number of problems that share A.
+    n_lams : int
+        Number of points, at least 2.
+    ratio : float
+        Smallest over largest λ, strictly between 0 and 1.
+    max_iter, tol
+        Of each point; see ``group_lasso_bcd``.
+
+    Returns
+    -------
+    GroupLassoPath
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` sweeps did not reach ``tol`` > 0 at some point.
+    """
+    n_lams = as_count("n_lams", n_lams, at_least=2)
+    ratio = as_scalar("ratio", ratio, PROBABILITY)
+    lams = np.multiply.outer(np.geomspace(1.0, ratio, n_lams), lambda_max(A, Y))
+    results: list[SolverResult] = []
+    for lam in lams:
+        X0 = results[-1].X if results else None
+        results.append(group_lasso_bcd(A, Y, lam, max_iter=max_iter, tol=tol, X0=X0))
+    return GroupLassoPath(lams, np.stack([result.X for result in results if result.X is not None]), tuple(results))

@@ -41,9 +41,7 @@ def descend(
     return batch.result(X=None, score=value, objective=objective, optimality=optimality, n_iter=n_iter, tol=tol)
 
 
-def negative_log_likelihood(
-    A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, gamma: ArrayLike
-) -> NDArray[np.floating]:
+def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, gamma: ArrayLike) -> NDArray[np.floating]:
     """Return f(γ) = log|Σ| + tr(Σ⁻¹YYᴴ)/M with Σ = A diag(γ) Aᴴ + σ²I, computed in double precision.
 
     Parameters

@@ -74,9 +74,7 @@ def rebalance(rho, primal, dual, C):
 @njit(cache=True)
 def solve(A, conjugate, squares, Y, lam, rho, adaptive, X, max_iter, tol):
     """Solve one problem from X = 0, in place; return objective, relative gap and iterations done."""
-    state = State(
-        X, np.zeros_like(Y), np.zeros_like(Y), np.zeros_like(Y), np.empty_like(Y), np.empty(X.shape, X.dtype)
-    )
+    state = State(X, np.zeros_like(Y), np.zeros_like(Y), np.zeros_like(Y), np.empty_like(Y), np.empty(X.shape, X.dtype))
     R, lengths = np.empty_like(Y), np.empty(X.shape[0])
     gap = np.inf
     done = 0

@@ -330,7 +330,7 @@ def solve_sweeps(pilots, Y, lam, X, max_iter):
 def solve_batch(rows, conjugate, Y, lam, X, max_iter, tol):
     """Solve T problems in parallel, from X (T, N, M), in place.
 
-    rows and conjugate are a_nᵀ and a_nᴴ (N, L), Y (T, L, M), lam (T,). Returns objective, relative gap and n_iter, (T,).
+    rows and conjugate are a_nᵀ and a_nᴴ (N, L), Y (T, L, M), lam (T,). Returns objective, relative gap, n_iter, (T,).
     """
     T = Y.shape[0]
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)

@@ -207,7 +207,7 @@ def objective(Y, log_det, value, prior, inverse):
 
 @njit(cache=True)
 def likeliest_first(AT, Y, column_norms):
-    """Order the devices by their matched filter's output: fewer sweeps, and an answer free of the devices' numbering."""
+    """Order the devices by their matched filter: fewer sweeps, and an answer free of the devices' numbering."""
     score = np.empty(AT.shape[0], column_norms.dtype)
     matched = np.dot(np.conj(AT), Y)
     for n in range(score.size):

@@ -1,0 +1,132 @@
+"""Approximate message passing with the MMSE denoiser of Bernoulli-Gaussian rows."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mmvsolvers import kernels
+from mmvsolvers._blas import one_blas_thread
+from mmvsolvers.group_lasso import row_scores
+from mmvsolvers.result import SolverResult, warn_about
+from mmvsolvers.validation import (
+    FRACTION,
+    NON_NEGATIVE,
+    POSITIVE,
+    PROBABILITY,
+    Batch,
+    as_choice,
+    as_count,
+    as_scalar,
+)
+
+
+def amp_mmse(
+    A: ArrayLike,
+    Y: ArrayLike,
+    activity_prob: ArrayLike,
+    *,
+    channel_var: ArrayLike = 1.0,
+    max_iter: int = 200,
+    tol: float = 1e-4,
+    damping: ArrayLike | str = "adaptive",
+    onsager: str = "matrix",
+    column_scaling: str = "own",
+) -> SolverResult:
+    """Estimate X by AMP, knowing how likely and how strong every device is but not the noise.
+
+    Each iteration sees every row of X in white noise of variance τ² = ‖R‖²_F/(LM), takes its posterior mean, and
+    corrects the residual by the Onsager term (Cui, Li, Zhang, 2021, Algorithm 2).
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots; float32, float64, complex64 or complex128.
+    Y : array_like of shape (..., L, M)
+        Received signals of any number of problems that share A.
+    activity_prob : float or array_like of shape (N,)
+        ε, the probability that a device is active, strictly between 0 and 1.
+    channel_var : float or array_like of shape (N,)
+        g, the variance of a device's channel.
+    max_iter : int
+        Most iterations.
+    tol : float
+        Stop a problem once an undamped iteration would change X by at most ``tol`` times its norm. 0 runs exactly
+        ``max_iter`` iterations, short of a blow-up.
+    damping : float, array_like of shape (...) or "adaptive"
+        Share in (0, 1] of the new X and R that is taken; 1 is no damping. "adaptive" takes less of them where the
+        residual has grown and more where it has shrunk.
+    onsager : {"matrix", "printed"}
+        The M×M Onsager term, or the scalar one of equation (12) as printed, which does not follow from the denoiser.
+    column_scaling : {"own", "sqrt_length"}
+        Divide every column of A by its own norm, and let the prior make up for it, or all columns by √L. The second
+        is the paper's, and worse for pilots whose norms differ.
+
+    Returns
+    -------
+    SolverResult
+        ``X`` (..., N, M), ``score`` the row powers ‖X_n‖²/M, ``objective`` τ² as Y sees it, that is times L,
+        ``optimality`` the last relative change of X. ``diverged`` where τ² ended above its start, against state
+        evolution. X is then the undamped iterate that came of the least τ², and so it is where ``tol`` > 0 was not
+        reached.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` iterations did not reach ``tol`` > 0.
+    DivergenceWarning
+        If the iteration diverged.
+
+    References
+    ----------
+    L. Liu, W. Yu, "Massive connectivity with massive MIMO", IEEE Transactions on Signal Processing, 2018. Y. Cui,
+    S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with applications in
+    MIMO-based grant-free random access", IEEE JSAC 2021.
+    """
+    batch = Batch.of(A, Y)
+    prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
+    gain = batch.per_device("channel_var", channel_var, POSITIVE).astype(np.float64)
+    max_iter = as_count("max_iter", max_iter)
+    tol = as_scalar("tol", tol, NON_NEGATIVE)
+    if isinstance(damping, str):
+        as_choice("damping", damping, ("adaptive",))
+        shares = np.zeros(batch.T)
+    else:
+        shares = batch.per_problem("damping", damping, FRACTION).astype(np.float64)
+    printed = as_choice("onsager", onsager, ("matrix", "printed")) == "printed"
+    own = as_choice("column_scaling", column_scaling, ("own", "sqrt_length")) == "own"
+
+    L = batch.A.shape[0]
+    norms = np.linalg.norm(batch.A, axis=0) if own else np.full(batch.N, np.sqrt(L), batch.real_dtype)
+    # Rows of the scaled model are X_n·‖a_n‖/√L.
+    strength = norms / batch.real_dtype.type(np.sqrt(L))
+    scaled = np.ascontiguousarray(batch.A / norms, batch.complex_dtype)
+    received = (batch.Y / batch.real_dtype.type(np.sqrt(L))).astype(batch.complex_dtype, copy=False)
+    with one_blas_thread():
+        X, tau2, change, n_iter, diverged = kernels.amp_mmse.solve_batch(
+            scaled,
+            np.ascontiguousarray(scaled.conj().T),
+            received,
+            np.log((1 - prob) / prob),
+            gain * strength.astype(np.float64) ** 2,
+            shares,
+            printed,
+            max_iter,
+            tol,
+        )
+    X /= strength[:, None]
+    X = X if batch.A.dtype.kind == "c" else X.real
+    result = batch.result(
+        X=X,
+        score=row_scores(X),
+        objective=(L * tau2).astype(batch.real_dtype),
+        optimality=change.astype(batch.real_dtype),
+        n_iter=n_iter,
+        tol=tol,
+        diverged=diverged,
+    )
+    warn_about("amp_mmse", result, tol)
+    return result

@@ -1,0 +1,108 @@
+"""`mmv train`: learn pilots and a decoder."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmvsolvers.cli.learned import require_torch
+from mmvsolvers.scenarios import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+
+if TYPE_CHECKING:
+    from mmvsolvers_nn import Configuration
+
+
+class Scheme(StrEnum):
+    """The learned schemes."""
+
+    GROUP_LASSO_NN = "group_lasso_nn"
+    AMP_NN = "amp_nn"
+    COVARIANCE_NN = "covariance_nn"
+    MAP_NN = "map_nn"
+
+
+class Case(StrEnum):
+    """The activity models."""
+
+    INDEPENDENT = "independent"
+    SINGLE_GROUP = "single-group"
+    GROUPS = "groups"
+
+
+def train(
+    scheme: Annotated[Scheme, typer.Argument(help="What to train.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the run; the same command resumes it.")],
+    case: Annotated[Case, typer.Option(help="Who is active.")] = Case.INDEPENDENT,
+    N: Annotated[int, typer.Option("--N", help="Devices.")] = 100,
+    L: Annotated[int, typer.Option("--L", help="Pilot length.")] = 12,
+    M: Annotated[int, typer.Option("--M", help="Antennas.")] = 4,
+    p: Annotated[float, typer.Option("--p", help="Average activity probability.")] = 0.1,
+    ratio: Annotated[float, typer.Option(help="p1/p2 of the independent case.")] = 3.0,
+    n_groups: Annotated[int, typer.Option("--groups", help="Groups of the case 'groups'.")] = 20,
+    noise_var: Annotated[float, typer.Option(help="Noise variance.")] = 0.1,
+    U: Annotated[int | None, typer.Option("--U", help="Iterations of the approximation part [paper's].")] = None,
+    V: Annotated[int, typer.Option("--V", help="Layers of the correction part.")] = 3,
+    width: Annotated[int | None, typer.Option(help="Hidden layers' size [2N for signals, 4N for support].")] = None,
+    residual: Annotated[bool, typer.Option(help="Residual connection around the correction part.")] = True,
+    pilots: Annotated[str, typer.Option(help="learned, or kept as drawn: gaussian, unit_norm.")] = "learned",
+    lam: Annotated[float, typer.Option(help="λ that GROUP LASSO-NN starts from.")] = 2.0,
+    rho: Annotated[float, typer.Option(help="ρ that GROUP LASSO-NN starts from.")] = 1.0,
+    damping: Annotated[float, typer.Option(help="Damping of AMP-NN.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    n_train: Annotated[int, typer.Option(help="Training samples of an epoch.")] = 9000,
+    n_validation: Annotated[int, typer.Option(help="Validation samples.")] = 1000,
+    fresh: Annotated[bool, typer.Option(help="Draw training samples on the fly.")] = False,
+    batch_size: Annotated[int, typer.Option(help="Samples a step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-4,
+    schedule: Annotated[str, typer.Option(help="constant or cosine.")] = "constant",
+    max_epochs: Annotated[int, typer.Option(help="Most epochs.")] = 100_000,
+    patience: Annotated[int, typer.Option(help="Epochs without improvement before the end.")] = 5,
+    clip_norm: Annotated[float, typer.Option(help="Largest norm of a gradient.")] = float("inf"),
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ... [a GPU if there is one].")] = None,
+) -> None:
+    """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
+    require_torch()
+    import torch
+
+    from mmvsolvers_nn import Architecture, Configuration, Optimisation, Scenario
+    from mmvsolvers_nn import train as run
+
+    configuration = Configuration(
+        scenario=Scenario(N=N, L=L, M=M, activity=_activity(case, p, ratio, n_groups), noise_var=noise_var),
+        architecture=Architecture(
+            scheme=scheme.value,
+            U=U,
+            V=V,
+            width=width,
+            residual=residual,
+            pilots=pilots,
+            lam=lam,
+            rho=rho,
+            damping=damping,
+        ),
+        optimisation=Optimisation(
+            seed=seed,
+            n_train=n_train,
+            n_validation=n_validation,
+            fresh=fresh,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            max_epochs=max_epochs,
+            patience=patience,
+            clip_norm=clip_norm,
+        ),
+    )
+    run(configuration, out, device=torch.device(device) if device else None, show_progress=True)
+    typer.echo(f"wrote {out}/weights.safetensors; compare with: mmv evaluate {out}")
+
+
+def _activity(case: Case, p: float, ratio: float, n_groups: int) -> ActivityModel:
+    match case:
+        case Case.INDEPENDENT:
+            return IndependentActivity(p, ratio)
+        case Case.SINGLE_GROUP:
+            return SingleActiveGroup(p)
+        case Case.GROUPS:
+            return GroupActivity(p, n_groups)

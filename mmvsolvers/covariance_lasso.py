@@ -1,0 +1,102 @@
+"""LASSO on the received covariance for activity detection."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmvsolvers import kernels
+from mmvsolvers._blas import one_blas_thread
+from mmvsolvers.result import SolverResult, warn_about
+from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
+
+# The largest N whose N×N Gram matrix is kept, once for the whole batch: 128 MiB in double precision.
+GRAM_LIMIT = 4096
+# By default λ is this fraction of the smallest λ at which r = 0.
+DEFAULT_LAM_FRACTION = 0.1
+
+
+def covariance_lasso(
+    A: ArrayLike,
+    Y: ArrayLike,
+    lam: ArrayLike | None = None,
+    *,
+    noise_var: ArrayLike = 0.0,
+    max_iter: int = 1000,
+    tol: float = 1e-5,
+) -> SolverResult:
+    """Fit the received covariance by few active devices, one exact coordinate minimisation after the other.
+
+    Minimises over r ⪰ 0 the function ½‖vec(YYᴴ/M - σ²I) - (A*⊙A) r‖² + λ Σ_n r_n, without ever forming the L²×N
+    Khatri-Rao matrix A*⊙A.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots; float32, float64, complex64 or complex128.
+    Y : array_like of shape (..., L, M)
+        Received signals of any number of problems that share A.
+    lam : float or array_like of shape (...), optional
+        λ, in the units of a_nᴴYYᴴa_n. By default a tenth of the smallest λ at which r is zero.
+    noise_var : float or array_like of shape (...)
+        σ², what is taken off the diagonal of the covariance; 0 takes off nothing.
+    max_iter : int
+        Most sweeps over the devices, or over the active ones.
+    tol : float
+        Stop a problem once its duality gap is at most ``tol`` times its objective. 0 runs exactly ``max_iter`` sweeps
+        over all devices in order; otherwise sweeps over the active devices alone are made between full ones.
+
+    Returns
+    -------
+    SolverResult
+        ``score`` is r (..., N), ``X`` None, ``optimality`` the duality gap relative to ``objective``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` sweeps did not reach ``tol`` > 0.
+
+    References
+    ----------
+    P. Pal, P. P. Vaidyanathan, "Pushing the limits of sparse support recovery using correlation information", IEEE
+    Transactions on Signal Processing, 2015.
+    """
+    batch = Batch.of(A, Y)
+    sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE)
+    max_iter = as_count("max_iter", max_iter)
+    tol = as_scalar("tol", tol, NON_NEGATIVE)
+    rows = np.ascontiguousarray(batch.A.T, batch.complex_dtype)
+    conjugate = rows.conj()
+    squares = (rows.real**2 + rows.imag**2).sum(axis=1)
+    lams = default_lam(batch, squares, sigma2) if lam is None else batch.per_problem("lam", lam, NON_NEGATIVE)
+    with one_blas_thread():
+        if batch.N <= GRAM_LIMIT:
+            gram = kernels.covariance_lasso.squared_gram(rows, conjugate)
+        else:
+            gram = np.empty((0, 0), batch.real_dtype)
+        r, objective, gap, n_iter = kernels.covariance_lasso.solve_batch(
+            rows, conjugate, squares, gram, batch.Y.astype(rows.dtype, copy=False), sigma2, lams, max_iter, tol
+        )
+    result = batch.result(
+        X=None,
+        score=r.astype(batch.real_dtype),
+        objective=objective.astype(batch.real_dtype),
+        optimality=gap.astype(batch.real_dtype),
+        n_iter=n_iter,
+        tol=tol,
+    )
+    warn_about("covariance_lasso", result, tol)
+    return result
+
+
+def default_lam(batch: Batch, squares: NDArray[np.floating], noise_var: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return ``DEFAULT_LAM_FRACTION`` of max_n a_nᴴ(YYᴴ/M - σ²I)a_n for every problem, (T,), or 0 if that is less."""
+    adjoint = batch.A.conj().T
+    largest = [
+        ((np.abs(adjoint @ Y_t) ** 2).mean(axis=1) - s * squares).max()
+        for Y_t, s in zip(batch.Y, noise_var, strict=True)
+    ]
+    return (DEFAULT_LAM_FRACTION * np.maximum(largest, 0)).astype(batch.real_dtype)

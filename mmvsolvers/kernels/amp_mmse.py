@@ -1,0 +1,172 @@
+"""Approximate message passing with the Bernoulli-Gaussian MMSE denoiser, on the scaled model."""
+
+from collections import namedtuple
+
+import numpy as np
+from numba import njit, prange
+
+from mmvsolvers.kernels.shared import copy_into, squared_norm
+
+# Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
+# down to the second number, and recovers by the third factor where it has shrunk.
+DAMPING_DOWN = 0.8
+DAMPING_FLOOR = 0.5
+DAMPING_UP = 1.2
+# Give up where τ² has grown to this multiple of what it started from.
+BLOW_UP = 1e3
+# τ² counts as no less than this fraction of its start, so that noiseless problems stay finite.
+TAU2_FLOOR = 1e-30
+
+# What is known of the devices, (N,) each: log((1 - ε)/ε) and the variance g of a row's entries.
+Prior = namedtuple("Prior", "log_odds_silent variance")
+# X (N, M), R (L, M), Q = AᴴR + X (N, M), its posterior means (N, M) and weighted conjugate (N, M), and the next R.
+State = namedtuple("State", "X R Q mean weighted ahead")
+
+
+@njit(cache=True)
+def posterior_activity(log_t):
+    """Return 1/(1 + t) without forming t where it would overflow."""
+    if log_t > 0.0:
+        inverse = np.exp(-log_t)
+        return inverse / (1.0 + inverse)
+    return 1.0 / (1.0 + np.exp(log_t))
+
+
+@njit(cache=True)
+def denoise(prior, tau2, printed, state):
+    """Put the posterior means of the rows of Q into ``mean``, and Q's conjugate rows times their weights in J.
+
+    Returns what multiplies the identity in the Onsager term, the scalar second term of the printed form included.
+    """
+    N, M = state.Q.shape
+    real = state.Q.real.dtype.type
+    identity = 0.0
+    for n in range(N):
+        g = prior.variance[n]
+        shrink = g / (tau2 + g)
+        energy = float(squared_norm(state.Q[n]))
+        log_t = prior.log_odds_silent[n] + M * np.log1p(g / tau2) - shrink / tau2 * energy
+        active = posterior_activity(log_t)
+        slope = active * posterior_activity(-log_t) * shrink * shrink / tau2
+        identity += active * shrink
+        if printed:
+            # equation (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ²
+            identity += slope * energy / tau2
+            slope = 0.0
+        for m in range(M):
+            state.mean[n, m] = real(active * shrink) * state.Q[n, m]
+            state.weighted[n, m] = real(slope) * np.conj(state.Q[n, m])
+    return identity
+
+
+@njit(cache=True)
+def iterate(A, conjugate, Y, prior, tau2, printed, state):
+    """Compute the undamped next X in ``mean`` and the undamped next R in ``ahead``; return the power of the latter."""
+    L, M = Y.shape
+    np.dot(conjugate, state.R, state.Q)
+    for n in range(state.Q.shape[0]):
+        for m in range(M):
+            state.Q[n, m] += state.X[n, m]
+    identity = denoise(prior, tau2, printed, state)
+    J = np.dot(state.weighted.T, state.Q)
+    for m in range(M):
+        J[m, m] += identity
+    np.dot(A, state.mean, state.ahead)
+    correction = np.dot(state.R, J)
+    share = Y.real.dtype.type(1.0 / L)
+    power = 0.0
+    for i in range(L):
+        for m in range(M):
+            state.ahead[i, m] = Y[i, m] - state.ahead[i, m] + share * correction[i, m]
+        power += squared_norm(state.ahead[i])
+    return power / (L * M)
+
+
+@njit(cache=True)
+def move(target, ahead, damping):
+    """Move ``target`` towards ``ahead`` by the share ``damping``; return the squared norms of step and result."""
+    share = target.real.dtype.type(damping)
+    step, size = 0.0, 0.0
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            change = share * (ahead[i, j] - target[i, j])
+            target[i, j] += change
+            step += change.real * change.real + change.imag * change.imag
+        size += squared_norm(target[i])
+    return step, size
+
+
+@njit(cache=True)
+def adapt(share, tau2, tau2_ahead):
+    """Return the share of the new iterate to take after τ² went to ``tau2_ahead``."""
+    if tau2_ahead > tau2:
+        return max(DAMPING_DOWN * share, DAMPING_FLOOR)
+    return min(DAMPING_UP * share, 1.0)
+
+
+@njit(cache=True)
+def mean_power(R):
+    """Return ‖R‖²_F over its number of entries."""
+    power = 0.0
+    for i in range(R.shape[0]):
+        power += squared_norm(R[i])
+    return power / R.size
+
+
+@njit(cache=True)
+def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
+    """Solve one problem from X (N, M) = 0, in place; return τ², the last relative change, iterations and divergence.
+
+    ``damping`` is the fixed share, or 0 to adapt it. Where the iteration diverges, or does not
+    reach ``tol`` > 0, X is what came of the least τ².
+    """
+    state = State(
+        X,
+        Y.copy(),
+        np.empty_like(X),
+        np.empty_like(X),
+        np.empty_like(X),
+        np.empty_like(Y),
+    )
+    best = np.zeros_like(X)
+    share = damping if damping > 0.0 else 1.0
+    start = mean_power(Y)
+    tau2, least = start, np.inf
+    change, done = (np.inf, 0) if start > 0.0 else (0.0, max_iter)
+    while change > tol and done < max_iter and tau2 <= BLOW_UP * start:
+        tau2_ahead = iterate(A, conjugate, Y, prior, max(tau2, TAU2_FLOOR * start), printed, state)
+        if tau2 < least:
+            least = tau2
+            copy_into(best, state.mean)
+        if damping == 0.0:
+            share = adapt(share, tau2, tau2_ahead)
+        step, size = move(X, state.mean, share)
+        move(state.R, state.ahead, share)
+        tau2 = mean_power(state.R)
+        change = np.sqrt(step / size) / share if size > 0.0 else 0.0
+        done += 1
+    # state evolution never takes τ² above its start
+    diverged = not tau2 <= start
+    if diverged or change > tol > 0.0:
+        copy_into(X, best)
+        tau2 = least
+    return tau2, change, done, diverged
+
+
+@njit(cache=True, parallel=True)
+def solve_batch(A, conjugate, Y, log_odds_silent, variance, damping, printed, max_iter, tol):
+    """Solve T problems in parallel, on the scaled model.
+
+    A is (L, N), conjugate a_nᴴ (N, L), Y (T, L, M), log_odds_silent and variance (N,), damping (T,). Returns
+    X (T, N, M), τ², the last relative change, n_iter and diverged, (T,).
+    """
+    T, _, M = Y.shape
+    X = np.zeros((T, A.shape[1], M), A.dtype)
+    tau2, change = np.empty(T, variance.dtype), np.empty(T, variance.dtype)
+    n_iter, diverged = np.empty(T, np.int64), np.empty(T, np.bool_)
+    prior = Prior(log_odds_silent, variance)
+    for t in prange(T):
+        tau2[t], change[t], n_iter[t], diverged[t] = solve(
+            A, conjugate, Y[t], prior, damping[t], printed, X[t], max_iter, tol
+        )
+    return X, tau2, change, n_iter, diverged

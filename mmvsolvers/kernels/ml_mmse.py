@@ -1,0 +1,31 @@
+"""Linear MMSE estimates of the channels of given devices."""
+
+import numpy as np
+from numba import njit, prange
+
+from mmvsolvers.kernels.map_cd import rebuild_inverse
+
+
+@njit(cache=True)
+def estimate(AT, Y, noise_var, power, X):
+    """Set X_n = p_n a_nᴴ(A diag(p) Aᴴ + σ²I)⁻¹Y for every device of positive power p_n, and 0 for the others."""
+    inverse = np.empty((AT.shape[1], AT.shape[1]), AT.dtype)
+    rebuild_inverse(AT, noise_var, power, inverse)
+    whitened = np.dot(inverse, Y)
+    for n in range(power.size):
+        for m in range(X.shape[1]):
+            X[n, m] = 0.0
+        if power[n] > 0.0:
+            for i in range(Y.shape[0]):
+                a = power[n] * np.conj(AT[n, i])
+                for m in range(X.shape[1]):
+                    X[n, m] += a * whitened[i, m]
+
+
+@njit(cache=True, parallel=True)
+def solve_batch(AT, Y, noise_var, power):
+    """Solve T problems in parallel: AT (N, L), Y (T, L, M), noise_var (T,), power (T, N). Returns X (T, N, M)."""
+    X = np.empty((Y.shape[0], AT.shape[0], Y.shape[2]), AT.dtype)
+    for t in prange(Y.shape[0]):
+        estimate(AT, Y[t], noise_var[t], power[t], X[t])
+    return X

@@ -1,0 +1,78 @@
+"""Channel estimation in two steps: maximum-likelihood activity detection, then linear MMSE."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mmvsolvers import kernels
+from mmvsolvers._blas import one_blas_thread
+from mmvsolvers.ml_cd import ml_cd
+from mmvsolvers.result import SolverResult
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_scalar
+
+
+def ml_mmse(
+    A: ArrayLike,
+    Y: ArrayLike,
+    noise_var: ArrayLike,
+    *,
+    threshold: float,
+    channel_var: ArrayLike = 1.0,
+    max_iter: int = 1000,
+    tol: float = 1e-3,
+) -> SolverResult:
+    """Detect the active devices by ``ml_cd``, then estimate their channels as if the detection were right.
+
+    With S the devices whose γ exceeds ``threshold`` and G their channel variances,
+    X_S = G A_Sᴴ (A_S G A_Sᴴ + σ²I)⁻¹ Y, the MMSE estimate given the support S.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots; float32, float64, complex64 or complex128.
+    Y : array_like of shape (..., L, M)
+        Received signals of any number of problems that share A.
+    noise_var : float or array_like of shape (...)
+        σ², the noise variance of one complex entry of Y.
+    threshold : float
+        Devices with γ above it count as active; see ``best_threshold``.
+    channel_var : float or array_like of shape (N,)
+        g, the variance of a device's channel.
+    max_iter, tol
+        Of the maximum-likelihood descent; see ``ml_cd``.
+
+    Returns
+    -------
+    SolverResult
+        ``X`` (..., N, M), zero outside S; all else is that of ``ml_cd``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` sweeps did not reach ``tol`` > 0.
+
+    References
+    ----------
+    S. Haghighatshoar, P. Jung, G. Caire, "Improved scaling law for activity detection in massive MIMO systems",
+    IEEE ISIT 2018.
+    """
+    batch = Batch.of(A, Y)
+    level = as_scalar("threshold", threshold, NON_NEGATIVE)
+    gain = batch.per_device("channel_var", channel_var, POSITIVE)
+    detection = ml_cd(A, Y, noise_var, max_iter=max_iter, tol=tol)
+    active = detection.score.reshape(batch.T, batch.N) > level
+    with one_blas_thread():
+        X = kernels.ml_mmse.solve_batch(
+            np.ascontiguousarray(batch.A.T, batch.complex_dtype),
+            batch.Y.astype(batch.complex_dtype, copy=False),
+            batch.per_problem("noise_var", noise_var, POSITIVE),
+            active * gain,
+        )
+    X = X if batch.A.dtype.kind == "c" else X.real
+    return replace(detection, X=X.reshape(*batch.leading, batch.N, batch.M))
