@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_choice
 
-DEFAULT_LAM_FRACTION = 0.1
+DEFAULT_LAM_FRACTION = 0.05
 
 
 def lambda_max(A: ArrayLike, Y: ArrayLike) -> NDArray[np.floating]:
@@ -96,7 +96,8 @@ def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:
 
 def _lambda_max(batch: Batch) -> NDArray[np.floating]:
     adjoint = batch.A.conj().T
-    return np.sqrt([row_scores(adjoint @ Y_t).max() * batch.M for Y_t in batch.Y]).astype(batch.real_dtype)
+    largest = [row_scores(adjoint @ Y_t).max() for Y_t in batch.Y]
+    return np.sqrt(batch.M * np.array(largest), dtype=batch.real_dtype)
 
 
 def _duality_gap(A: NDArray[np.inexact], Y: NDArray[np.inexact], X: NDArray[np.inexact], lam: float) -> float:

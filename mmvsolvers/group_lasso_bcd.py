@@ -30,8 +30,7 @@ def group_lasso_bcd(
     Y : array_like of shape (..., L, M)
         Received signals of any number of problems that share A.
     lam : float or array_like of shape (...), optional
-        λ, in the units of AᴴY. By default the fraction ``mmvsolvers.DEFAULT_LAM_FRACTION`` of ``lambda_max``, above
-        which X is zero.
+        λ, in the units of AᴴY. By default 0.05 times the problem's ``lambda_max``, above which X is zero.
     max_iter : int
         Most sweeps over the devices, or over a working set of them.
     tol : float
