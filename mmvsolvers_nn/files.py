@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.configuration import Configuration, build
@@ -19,7 +19,7 @@ def save_weights(directory: Path, model: AutoEncoder, configuration: Configurati
     """Write a trained model's parameters, and the configuration that they belong to beside them."""
     write_configuration(directory, configuration)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    write_atomically(directory / WEIGHTS, lambda path: save_file(tensors, path))
+    write_atomically(directory / WEIGHTS, lambda path: path.write_bytes(save(tensors)))
 
 
 def load_weights(directory: Path) -> tuple[AutoEncoder, Configuration]:

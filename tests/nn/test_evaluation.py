@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from mmvsolvers import IndependentActivity
+from mmvsolvers.amp_mmse import amp_mmse
+from mmvsolvers.group_lasso_admm import group_lasso_admm
+from mmvsolvers.map_cd import map_cd
+from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Scenario, build
+from mmvsolvers_nn.evaluation import LearnedSolver
+
+SCENARIO = Scenario(N=16, L=12, M=3, activity=IndependentActivity(0.15, 2.0), noise_var=0.05)
+
+
+def learned(scheme: str, **options) -> LearnedSolver:
+    wanted = Configuration(scenario=SCENARIO, architecture=Architecture(scheme=scheme, **options))
+    return LearnedSolver(build(wanted), wanted)
+
+
+def data(solver: LearnedSolver, T: int = 30):
+    return SCENARIO.generate(np.random.default_rng(1), T, pilots=solver.pilots)
+
+
+def test_classical_solvers_repeat_the_decoder_with_what_it_exports():
+    for scheme in ("group_lasso_nn", "amp_nn", "map_nn"):
+        solver = learned(scheme, U=6)
+        test, exported = data(solver), solver.model.exported()
+        if scheme == "map_nn":
+            wanted = map_cd(exported["A"], test.Y, 0.05, exported["activity_prob"], max_iter=6, tol=0)
+        elif scheme == "amp_nn":
+            probability = exported["activity_prob"]
+            wanted = amp_mmse(exported["A"], test.Y, probability, max_iter=6, tol=0, damping=1.0)
+        else:
+            wanted = group_lasso_admm(exported["A"], test.Y, exported["lam"], rho=exported["rho"], max_iter=6, tol=0)
+        found = solver.solve(test)
+        assert np.sqrt(np.mean((found.score - wanted.score) ** 2)) <= 1e-3 * np.sqrt(np.mean(wanted.score**2)), scheme
+        if wanted.X is not None:
+            assert np.linalg.norm(found.X - wanted.X) <= 1e-3 * np.linalg.norm(wanted.X), scheme
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_learned_scheme_answers_like_a_solver(scheme):
+    solver = learned(scheme, U=2)
+    result = solver.solve(data(solver, T=7))
+    assert result.score.shape == (7, 16)
+    assert (result.X is not None) == solver.recovers_signal
+    assert result.converged.all()
+    assert not result.diverged.any()
+
+
+def test_data_received_over_other_pilots_is_refused():
+    solver = learned("amp_nn", U=2)
+    other = SCENARIO.generate(np.random.default_rng(0), 3)
+    with pytest.raises(ValueError, match="over the pilots that AMP-NN was trained with"):
+        solver.solve(other)
