@@ -50,8 +50,8 @@ class LearnedSolver:
     @property
     def pilots(self) -> NDArray[Any]:
         """The pilots A, (L, N), that the decoder was trained with."""
-        A = self.model.encoder().detach()
-        return A.cpu().numpy()
+        A: NDArray[Any] = self.model.encoder().detach().cpu().numpy()
+        return A
 
     @torch.no_grad()
     def solve(self, data: MMVData, **options: Any) -> SolverResult:

@@ -8,7 +8,7 @@ from mmvsolvers.map_cd import map_cd
 from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Scenario, build
 from mmvsolvers_nn.evaluation import LearnedSolver
 
-SCENARIO = Scenario(N=16, L=12, M=3, activity=IndependentActivity(0.15, 2.0), noise_var=0.05)
+SCENARIO = Scenario(N=16, L=14, M=3, activity=IndependentActivity(0.1, 2.0), noise_var=0.2)
 
 
 def learned(scheme: str, **options) -> LearnedSolver:
@@ -22,15 +22,15 @@ def data(solver: LearnedSolver, T: int = 30):
 
 def test_classical_solvers_repeat_the_decoder_with_what_it_exports():
     for scheme in ("group_lasso_nn", "amp_nn", "map_nn"):
-        solver = learned(scheme, U=6)
+        solver = learned(scheme, U=4)
         test, exported = data(solver), solver.model.exported()
         if scheme == "map_nn":
-            wanted = map_cd(exported["A"], test.Y, 0.05, exported["activity_prob"], max_iter=6, tol=0)
+            wanted = map_cd(exported["A"], test.Y, 0.2, exported["activity_prob"], max_iter=4, tol=0)
         elif scheme == "amp_nn":
             probability = exported["activity_prob"]
-            wanted = amp_mmse(exported["A"], test.Y, probability, max_iter=6, tol=0, damping=1.0)
+            wanted = amp_mmse(exported["A"], test.Y, probability, max_iter=4, tol=0, damping=1.0)
         else:
-            wanted = group_lasso_admm(exported["A"], test.Y, exported["lam"], rho=exported["rho"], max_iter=6, tol=0)
+            wanted = group_lasso_admm(exported["A"], test.Y, exported["lam"], rho=exported["rho"], max_iter=4, tol=0)
         found = solver.solve(test)
         assert np.sqrt(np.mean((found.score - wanted.score) ** 2)) <= 1e-3 * np.sqrt(np.mean(wanted.score**2)), scheme
         if wanted.X is not None:
