@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from mmvsolvers import IndependentActivity
+from mmvsolvers import SingleActiveGroup
 from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Scenario, build
 from mmvsolvers_nn.evaluation import LearnedSolver
 
-SCENARIO = Scenario(N=16, L=14, M=3, activity=IndependentActivity(0.1, 2.0), noise_var=0.2)
+SCENARIO = Scenario(N=16, L=14, M=3, activity=SingleActiveGroup(0.125), noise_var=0.2)
 
 
 def learned(scheme: str, **options) -> LearnedSolver:
