@@ -54,8 +54,18 @@ def processes(device: torch.device) -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
-def default_device() -> torch.device:
-    """Return this process's own GPU if there is one, else the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+def as_device(name: str | None) -> torch.device:
+    """Return the device of a name; by default this process's own GPU if there is one, else the CPU.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device.
+    """
+    n_gpus = torch.cuda.device_count()
+    available = ["cpu", *["cuda"] * bool(n_gpus), *(f"cuda:{k}" for k in range(n_gpus))]
+    if name is None:
+        return torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if n_gpus else "cpu")
+    if name not in available:
+        raise ValueError(f"device must be one of {', '.join(available)}; got {name!r}")
+    return torch.device(name)

@@ -9,7 +9,7 @@ import torch
 
 from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.configuration import Configuration, build
-from mmvsolvers_nn.distributed import Processes, default_device, processes
+from mmvsolvers_nn.distributed import Processes, as_device, processes
 from mmvsolvers_nn.files import (
     CONFIGURATION,
     load_checkpoint,
@@ -36,7 +36,7 @@ def train(
     configuration: Configuration,
     directory: Path,
     *,
-    device: torch.device | None = None,
+    device: str | None = None,
     show_progress: bool = False,
 ) -> AutoEncoder:
     """Train an auto-encoder, or go on with an interrupted training of the same configuration.
@@ -50,8 +50,8 @@ def train(
         What to train.
     directory : Path
         Where the run's files are, or go.
-    device : torch.device, optional
-        Where to compute; a GPU by default, if there is one.
+    device : str, optional
+        Where to compute, such as "cpu" or "cuda:1"; a GPU by default, if there is one.
     show_progress : bool, default False
         Whether to draw a progress bar on the terminal.
 
@@ -63,11 +63,11 @@ def train(
     Raises
     ------
     ValueError
-        If ``directory`` holds a run of another configuration.
+        If ``directory`` holds a run of another configuration, and for a device that is not there.
     TrainingError
         If most steps of an epoch had a gradient that is not finite.
     """
-    place = device or default_device()
+    place = as_device(device)
     with processes(place) as group:
         _claim(directory, configuration, group)
         run = _Run(configuration, directory, place, group)

@@ -2,15 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmvsolvers.cli.learned import require_torch
 from mmvsolvers.scenarios import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
-
-if TYPE_CHECKING:
-    from mmvsolvers_nn import Configuration
 
 
 class Scheme(StrEnum):
@@ -63,8 +60,6 @@ def train(
 ) -> None:
     """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
     require_torch()
-    import torch
-
     from mmvsolvers_nn import Architecture, Configuration, Optimisation, Scenario
     from mmvsolvers_nn import train as run
 
@@ -94,7 +89,7 @@ def train(
             clip_norm=clip_norm,
         ),
     )
-    run(configuration, out, device=torch.device(device) if device else None, show_progress=True)
+    run(configuration, out, device=device, show_progress=True)
     typer.echo(f"wrote {out}/weights.safetensors; compare with: mmv evaluate {out}")
 
 

@@ -22,7 +22,6 @@ from mmvsolvers_nn.sampling import Sampler
 from mmvsolvers_nn.steps import TrainingStep
 from mmvsolvers_nn.training import TrainingError, train
 
-CPU = torch.device("cpu")
 SCENARIO = Scenario(N=12, L=5, M=2, activity=SingleActiveGroup(0.25), noise_var=0.05)
 QUICK = Optimisation(
     fresh=True, n_train=256, n_validation=200, batch_size=32, learning_rate=2e-2, max_epochs=4, clip_norm=1.0
@@ -48,7 +47,7 @@ def start(directory: Path, launcher: tuple[str, ...] = ()) -> subprocess.Popen:
         "from mmvsolvers_nn.training import train\n"
         "directory = pathlib.Path(sys.argv[1])\n"
         "text = (directory.parent / 'wanted.json').read_text()\n"
-        "train(Configuration.from_json(text), directory, device=torch.device('cpu'))\n"
+        "train(Configuration.from_json(text), directory, device='cpu')\n"
     )
     script = directory.parent / "train_it.py"
     script.write_text(code)
@@ -62,7 +61,7 @@ def test_the_loss_of_each_scheme_falls(scheme, fresh, tmp_path):
     samples = Sampler(SCENARIO, QUICK).validation()
     with torch.no_grad():
         before = float(build(wanted).loss(samples.X, samples.Z, samples.activity))
-    train(wanted, tmp_path, device=CPU)
+    train(wanted, tmp_path, device="cpu")
     losses = [line["validation_loss"] for line in log_of(tmp_path)]
     assert len(losses) == QUICK.max_epochs
     assert losses[0] < before
@@ -99,7 +98,7 @@ def test_early_stopping_restores_the_best_weights(tmp_path, monkeypatch):
         return next(losses)
 
     monkeypatch.setattr(training._Run, "_validation_loss", validation_loss)
-    model = train(configuration(optimisation=replace(QUICK, max_epochs=100, patience=2)), tmp_path, device=CPU)
+    model = train(configuration(optimisation=replace(QUICK, max_epochs=100, patience=2)), tmp_path, device="cpu")
     assert [line["validation_loss"] for line in log_of(tmp_path)] == [0.5, 0.2, 0.3, 0.4]
     assert torch.equal(model.encoder.columns, weights[1])
     assert not torch.equal(weights[1], weights[-1])
@@ -115,22 +114,27 @@ def test_log_lines_of_an_epoch_that_is_run_again_are_dropped(tmp_path):
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
     wanted = configuration(optimisation=replace(QUICK, max_epochs=1))
-    first = train(wanted, tmp_path, device=CPU)
+    first = train(wanted, tmp_path, device="cpu")
     log = (tmp_path / "log.jsonl").read_text()
-    again = train(wanted, tmp_path, device=CPU)
+    again = train(wanted, tmp_path, device="cpu")
     assert (tmp_path / "log.jsonl").read_text() == log
     assert torch.equal(first.encoder(), again.encoder())
 
 
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"device must be one of cpu.*; got 'cuda:99'"):
+        train(configuration(), tmp_path, device="cuda:99")
+
+
 def test_a_directory_with_another_run_is_left_alone(tmp_path):
-    train(configuration(optimisation=replace(QUICK, max_epochs=1)), tmp_path, device=CPU)
+    train(configuration(optimisation=replace(QUICK, max_epochs=1)), tmp_path, device="cpu")
     with pytest.raises(ValueError, match="holds a run of another configuration"):
-        train(configuration(optimisation=replace(QUICK, max_epochs=2)), tmp_path, device=CPU)
+        train(configuration(optimisation=replace(QUICK, max_epochs=2)), tmp_path, device="cpu")
 
 
 def test_weights_come_back_with_configuration_and_threshold(tmp_path):
     wanted = configuration("map_nn", replace(QUICK, max_epochs=1))
-    model = train(wanted, tmp_path, device=CPU)
+    model = train(wanted, tmp_path, device="cpu")
     loaded, found = load_weights(tmp_path)
     assert found == wanted
     assert loaded.threshold.value.isfinite()
@@ -139,7 +143,7 @@ def test_weights_come_back_with_configuration_and_threshold(tmp_path):
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
-    train(configuration(optimisation=replace(QUICK, max_epochs=1)), tmp_path, device=CPU)
+    train(configuration(optimisation=replace(QUICK, max_epochs=1)), tmp_path, device="cpu")
     (tmp_path / "configuration.json").write_text(configuration(width=7).to_json())
     with pytest.raises(ValueError, match="does not hold the weights of"):
         load_weights(tmp_path)
@@ -207,7 +211,7 @@ def test_a_step_with_a_gradient_that_is_not_finite_changes_nothing_and_is_counte
 def test_an_epoch_of_such_steps_ends_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr("mmvsolvers_nn.training.build", _broken)
     with pytest.raises(TrainingError, match=r"8 of the 8 steps of epoch 1 .* lower learning_rate=0\.02"):
-        train(configuration(), tmp_path, device=CPU)
+        train(configuration(), tmp_path, device="cpu")
 
 
 def _broken(wanted: Configuration):
@@ -273,5 +277,5 @@ def test_no_pickled_object_is_ever_loaded(tmp_path):
     (tmp_path / "run").mkdir()
     torch.save({"model": Mischief()}, tmp_path / "run" / "checkpoint.pt")
     with pytest.raises(Exception, match=r"[Ww]eights only"):
-        train(wanted, tmp_path / "run", device=CPU)
+        train(wanted, tmp_path / "run", device="cpu")
     assert not (tmp_path / "mischief").exists()
