@@ -71,7 +71,7 @@ class Reporter:
         if self.show_progress:
             losses = f"train {record['train_loss']:.5f}  validation {record['validation_loss']:.5f}"
             since = int(record["epoch"] - record["best_epoch"])
-            self.bar.reset(self.task, description=f"epoch {int(record['epoch']) + 1}  {losses}  best {since} ago")
+            self.bar.reset(self.task, description=f"after epoch {record['epoch']}: {losses}  best {since} ago")
 
     def _tensorboard(self) -> Any:
         try:
