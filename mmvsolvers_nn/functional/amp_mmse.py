@@ -1,10 +1,12 @@
 """Approximate message passing with the MMSE denoiser, unrolled."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from mmvsolvers.kernels.amp_mmse import BLOW_UP, DAMPING_DOWN, DAMPING_FLOOR, DAMPING_UP, TAU2_FLOOR
 from mmvsolvers.validation import FRACTION, POSITIVE, PROBABILITY, as_choice, as_count
 from mmvsolvers_nn.functional._inputs import Problems, Recovery, squared_rows
 
@@ -15,7 +17,7 @@ def amp_mmse(
     activity_prob: Tensor | float,
     *,
     channel_var: Tensor | float = 1.0,
-    damping: Tensor | float = 1.0,
+    damping: Tensor | float | str = "adaptive",
     onsager: str = "matrix",
     column_scaling: str = "own",
     n_iter: int,
@@ -33,21 +35,23 @@ def amp_mmse(
         Prior activity ε(n), strictly between 0 and 1.
     channel_var : float or Tensor of shape () or (N,)
         Variance g(n) of an active device's channel coefficients, positive.
-    damping : float or Tensor of shape () or (...)
-        Share of a new iterate that is taken, above 0 and at most 1; 1 is no damping.
+    damping : float, Tensor of shape () or (...), or "adaptive"
+        Share of a new iterate that is taken, above 0 and at most 1; 1 is no damping. "adaptive" takes less where the
+        residual has grown and more where it has shrunk.
     onsager : {"matrix", "printed"}
         The M×M Onsager term, or the one printed in (12) of [1]_.
     column_scaling : {"own", "sqrt_length"}
         Whether columns are divided by their own norms, which the prior then allows for, or by √L as in [1]_.
     n_iter : int
         Number of iterations.
-    start : tuple of Tensors of shapes (..., N, M) and (..., L, M), optional
-        Scaled signals and residual to start from, the ``state`` of an earlier call.
+    start : tuple of Tensor, optional
+        The ``state`` of an earlier call to go on from; X = 0, R = Y by default.
 
     Returns
     -------
     Recovery
-        ``X`` (..., N, M) and ``score`` (..., N), ‖X_n‖²/M of every row.
+        ``X`` (..., N, M) and ``score`` (..., N), ‖X_n‖²/M of every row. A problem whose τ² blows up stands still from
+        there; where τ² ends above its start, ``X`` is the iterate that came of the least τ².
 
     Notes
     -----
@@ -61,59 +65,125 @@ def amp_mmse(
     """
     problems = Problems.of(A, Y)
     probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
-    prior = problems.per_device("channel_var", channel_var, POSITIVE)
-    share = problems.per_problem("damping", damping, FRACTION)[:, None, None]
+    variance = problems.per_device("channel_var", channel_var, POSITIVE)
+    adaptive = isinstance(damping, str)
+    if isinstance(damping, str):
+        as_choice("damping", damping, ("adaptive",))
+    share = problems.per_problem("damping", 1.0 if isinstance(damping, str) else damping, FRACTION)
     as_choice("onsager", onsager, ("matrix", "printed"))
     as_choice("column_scaling", column_scaling, ("own", "sqrt_length"))
-    N, L, M = problems.N, problems.L, problems.M
-    norms = squared_rows(A, 0).sqrt() if column_scaling == "own" else torch.full_like(prior, math.sqrt(L))
-    A = A / norms
-    gain = norms / math.sqrt(L)
-    # Antennas lead, (T, M, ·): a product with A is then one matrix product over all problems and antennas.
-    received = problems.Y.mT / math.sqrt(L)
-    parts = problems.start(start, (N, M), (L, M))
-    X, R = (part.mT for part in parts) if parts else (A.new_zeros(problems.T, M, N), received)
+    root_length = math.sqrt(problems.L)
+    norms = squared_rows(A, 0).sqrt() if column_scaling == "own" else torch.full_like(variance, root_length)
+    # Rows of the scaled model are X_n·‖a_n‖/√L.
+    strength = norms / root_length
+    model = Model(
+        A / norms, problems.Y.mT / root_length, torch.logit(probability), variance * strength.square(), onsager
+    )
+    iterate = model.first(share) if start is None else Iterate.of(problems, start, None if adaptive else share)
     for _ in range(as_count("n_iter", n_iter, at_least=0)):
-        noise = squared_rows(R, 1).sum(dim=1, keepdim=True) / (L * M)
-        Q = R @ A.conj() + X
-        denoised, correction = denoise(Q, noise, probability, prior * gain.square(), R, onsager)
-        X_new = denoised
-        R_new = received - X_new @ A.mT + correction / L
-        X = X + share * (X_new - X)
-        R = R + share * (R_new - R)
-    score = squared_rows(X / gain, 1) / M
-    state = problems.batched(X.mT), problems.batched(R.mT)
-    return Recovery(problems.batched((X / gain).mT), problems.batched(score), state)
+        iterate = model.advance(iterate, adaptive)
+    X = torch.where(mean_power(iterate.R) <= iterate.start, iterate.X, iterate.best) / strength
+    score = squared_rows(X, 1) / problems.M
+    return Recovery(problems.batched(X.mT), problems.batched(score), iterate.state(problems))
 
 
-def denoise(
-    Q: Tensor, noise: Tensor, probability: Tensor, variance: Tensor, R: Tensor, onsager: str
-) -> tuple[Tensor, Tensor]:
-    """Return the posterior mean of the rows of Q, (T, M, N), and L times the Onsager correction, (T, M, L).
+class Iterate(NamedTuple):
+    """Where AMP stands on T problems; antennas lead, so that a product with A is one product over all of them.
 
-    Parameters
+    Attributes
     ----------
-    Q : Tensor of shape (T, M, N)
-        Rows in white noise.
-    noise : Tensor of shape (T, 1)
-        Noise variance τ².
-    probability, variance : Tensor of shape (N,)
-        Prior activity and channel variance.
+    X : Tensor of shape (T, M, N)
+        Signals.
     R : Tensor of shape (T, M, L)
-        Residual.
-    onsager : {"matrix", "printed"}
+        Residuals with their Onsager term.
+    best : Tensor of shape (T, M, N)
+        The undamped signals that came of the least τ² so far.
+    share, start, least : Tensor of shape (T, 1, 1)
+        Share of the new iterate taken last; τ² at the start and the least so far.
+    """
+
+    X: Tensor
+    R: Tensor
+    best: Tensor
+    share: Tensor
+    start: Tensor
+    least: Tensor
+
+    @classmethod
+    def of(cls, problems: Problems, state: tuple[Tensor, ...], share: Tensor | None) -> "Iterate":
+        """Take up the ``state`` of an earlier call, with another share unless it is adaptive."""
+        rows, residual, one = (problems.N, problems.M), (problems.L, problems.M), (1, 1)
+        iterate = cls(*(part.mT for part in problems.start(state, rows, residual, rows, one, one, one) or ()))
+        return iterate if share is None else iterate._replace(share=share[:, None, None])
+
+    def state(self, problems: Problems) -> tuple[Tensor, ...]:
+        """Return what `of` takes up."""
+        return tuple(problems.batched(part.mT) for part in self)
+
+
+class Model(NamedTuple):
+    """The scaled problems: columns of A of norm 1 or near it, and rows whose variances make up for it.
+
+    Attributes
+    ----------
+    A : Tensor of shape (L, N)
+    Y : Tensor of shape (T, M, L)
+    log_odds, variance : Tensor of shape (N,)
+        log(ε/(1-ε)), and the variance g of an active row's entries.
+    onsager : str
         See `amp_mmse`.
     """
-    M = Q.shape[1]
-    shrink = variance / (noise + variance)
-    energy = squared_rows(Q, 1)
-    log_t = M * torch.log1p(variance / noise) - shrink / noise * energy - torch.logit(probability)
-    active = torch.sigmoid(-log_t)
-    mean = (active * shrink).unsqueeze(1) * Q
-    identity_part = (active * shrink).sum(dim=1)[:, None, None]
-    slope = active * torch.sigmoid(log_t) * shrink * shrink
-    if onsager == "printed":
-        return mean, (identity_part + (slope / noise.square() * energy).sum(dim=1)[:, None, None]) * R
-    # R J with antennas leading: Jᵀ from the left.
-    outer = ((slope / noise).unsqueeze(1) * Q) @ Q.mH
-    return mean, identity_part * R + outer @ R
+
+    A: Tensor
+    Y: Tensor
+    log_odds: Tensor
+    variance: Tensor
+    onsager: str
+
+    def first(self, share: Tensor) -> Iterate:
+        """Return the iterate to start from: X = 0, R = Y."""
+        T, M, _ = self.Y.shape
+        nothing = self.Y.new_zeros(T, M, self.A.shape[1])
+        tau2 = mean_power(self.Y)
+        return Iterate(nothing, self.Y, nothing, share[:, None, None], tau2, torch.full_like(tau2, torch.inf))
+
+    def advance(self, now: Iterate, adaptive: bool) -> Iterate:
+        """Make one iteration on the problems that have not blown up."""
+        tau2 = mean_power(now.R)
+        runs = (tau2 <= BLOW_UP * now.start) & (now.start > 0)
+        noise = torch.where(runs, torch.maximum(tau2, TAU2_FLOOR * now.start), 1.0)
+        mean, correction = self.denoise(now.R @ self.A.conj() + now.X, now.R, noise)
+        ahead = self.Y - mean @ self.A.mT + correction / self.A.shape[0]
+        share = now.share
+        if adaptive:
+            lower, higher = (DAMPING_DOWN * share).clamp_min(DAMPING_FLOOR), (DAMPING_UP * share).clamp_max(1.0)
+            share = torch.where(mean_power(ahead) > tau2, lower, higher)
+        improves = runs & (tau2 < now.least)
+        return Iterate(
+            X=torch.where(runs, now.X + share * (mean - now.X), now.X),
+            R=torch.where(runs, now.R + share * (ahead - now.R), now.R),
+            best=torch.where(improves, mean, now.best),
+            share=share,
+            start=now.start,
+            least=torch.where(improves, tau2, now.least),
+        )
+
+    def denoise(self, Q: Tensor, R: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the posterior means of the rows of Q (T, M, N) in noise τ² (T, 1, 1), and L times the Onsager term."""
+        shrink = self.variance / (noise + self.variance)
+        energy = squared_rows(Q, 1).unsqueeze(1)
+        log_t = Q.shape[1] * torch.log1p(self.variance / noise) - shrink / noise * energy - self.log_odds
+        active = torch.sigmoid(-log_t)
+        weight = active * shrink
+        identity = weight.sum(dim=2, keepdim=True)
+        slope = weight * torch.sigmoid(log_t) * shrink / noise
+        if self.onsager == "printed":
+            # (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ².
+            return weight * Q, (identity + (slope * energy / noise).sum(dim=2, keepdim=True)) * R
+        # As antennas lead, the M×M term multiplies from the left.
+        return weight * Q, identity * R + ((slope * Q) @ Q.mH) @ R
+
+
+def mean_power(R: Tensor) -> Tensor:
+    """Return ‖R‖² over its number of entries for every problem, (T, 1, 1)."""
+    return torch.view_as_real(R.resolve_conj()).square().mean(dim=(1, 2, 3)).mul(2)[:, None, None]

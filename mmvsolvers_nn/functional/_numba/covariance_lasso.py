@@ -5,8 +5,10 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
+from mmvsolvers.kernels.covariance_lasso import step
 from mmvsolvers_nn.functional._numba.arrays import array
 from mmvsolvers_nn.functional._numba.linalg import add_scaled
+from mmvsolvers_nn.functional._reference.covariance_lasso import assemble
 
 
 def forward(
@@ -30,27 +32,6 @@ def backward(
     return *assemble(values, by_minimum), by_value
 
 
-def assemble(values: Tensor, by_minimum: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the derivatives by gram, correlation and lam, given those by all visits' unscaled minima.
-
-    A visit of device n sets r_n = (b_n - λ - Σ_{j≠n} G_nj r_j) / G_nn, where devices before n have the values after
-    the sweep, and those behind it the values before.
-
-    Parameters
-    ----------
-    values : Tensor of shape (T, n_iter + 1, N)
-        Before every sweep, and after the last.
-    by_minimum : Tensor of shape (T, n_iter, N)
-        Derivatives by r_n divided by G_nn; 0 where r_n was clipped.
-    """
-    N = values.shape[2]
-    weights = by_minimum.reshape(-1, N).mT
-    before, after = values[:, :-1].reshape(-1, N), values[:, 1:].reshape(-1, N)
-    by_gram = -(torch.tril(weights @ after) + torch.triu(weights @ before, diagonal=1))
-    by_correlation = by_minimum.sum(dim=1)
-    return by_gram, by_correlation, -by_correlation.sum(dim=1)
-
-
 @njit(cache=True, parallel=True)
 def run_batch(gram, correlation, lam, n_iter, value, history):
     """Run ``n_iter`` sweeps on T problems in place.
@@ -65,15 +46,15 @@ def run_batch(gram, correlation, lam, n_iter, value, history):
 @njit(cache=True)
 def run(gram, correlation, lam, n_iter, value, history):
     """Run ``n_iter`` sweeps on one problem in place."""
-    fit = np.dot(gram, value)
+    squares = np.sqrt(np.diag(gram))
+    slack = correlation - np.dot(gram, value)
     for u in range(n_iter):
         if history.shape[0]:
             history[u] = value
         for n in range(value.size):
-            minimum = max(value[n] + (correlation[n] - lam - fit[n]) / gram[n, n], 0.0)
-            if minimum != value[n]:
-                add_scaled(fit, minimum - value[n], gram[n])
-                value[n] = minimum
+            change = step(n, slack[n], squares[n], lam, value)
+            if change != 0.0:
+                add_scaled(slack, -change, gram[n])
 
 
 @njit(cache=True, parallel=True)

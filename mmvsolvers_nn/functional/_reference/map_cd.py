@@ -33,7 +33,9 @@ def covariance_inverse(A: Tensor, noise_var: Tensor, value: Tensor) -> Tensor:
     """Return (σ²I + A diag(value) Aᴴ)⁻¹ for every problem: (T, L, L)."""
     identity = torch.eye(A.shape[0], dtype=A.dtype, device=A.device)
     covariance = noise_var[:, None, None] * identity + (A * value.unsqueeze(1)) @ A.mH
-    return torch.cholesky_inverse(torch.linalg.cholesky_ex(covariance)[0])
+    # Unlike `torch.linalg.inv`, this can be captured in a CUDA graph.
+    half: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky_ex(covariance)[0], identity, upper=False)
+    return half.mH @ half
 
 
 def coordinate_step(q: Tensor, r: Tensor, value: Tensor, log_odds: Tensor, upper: Tensor) -> Tensor:

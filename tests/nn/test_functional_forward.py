@@ -1,0 +1,102 @@
+"""The unrolled iterations are those of the numpy references."""
+
+import functional_cases as cases
+import pytest
+import torch
+
+import mmvsolvers as mmv
+
+TOLERANCE = {torch.complex128: 1e-9, torch.complex64: 1e-3}
+N_ITER = 6
+
+
+# Where AMP diverges, both return their best iterate.
+@pytest.mark.filterwarnings("ignore::mmvsolvers.DivergenceWarning")
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("shape", cases.SHAPES)
+@pytest.mark.parametrize("name", cases.SOLVERS)
+def test_agrees_with_numpy(name, shape, dtype):
+    N, L, M, leading = cases.SHAPES[shape]
+    A, Y = cases.problem(N, L, M, leading, dtype)
+    hyper = cases.hyperparameters(name, A, leading)
+    options = {"threshold": 0.3} if name == "ml_mmse" else {}
+    expected = getattr(mmv, name)(
+        A.numpy(), Y.numpy(), **{key: value.numpy() for key, value in hyper.items()}, **options, max_iter=N_ITER, tol=0
+    )
+    found = getattr(cases.functional, name)(A, Y, **hyper, **options, n_iter=N_ITER)
+    assert found.score.dtype == A.real.dtype
+    assert cases.error_ratio(found.score, torch.as_tensor(expected.score)) < TOLERANCE[dtype]
+    if expected.X is None:
+        assert found.X is None
+    else:
+        assert found.X.dtype == dtype
+        assert cases.error_ratio(found.X, torch.as_tensor(expected.X)) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize(
+    "option", [{"damping": 0.7}, {"onsager": "printed"}, {"column_scaling": "sqrt_length"}], ids=str
+)
+def test_amp_options_agree_with_numpy(option):
+    A, Y = cases.problem(30, 15, 4, (3,), torch.complex128)
+    expected = mmv.amp_mmse(A.numpy(), Y.numpy(), 0.2, **option, max_iter=30, tol=0)
+    found = cases.functional.amp_mmse(A, Y, 0.2, **option, n_iter=30)
+    assert cases.error_ratio(found.X, torch.as_tensor(expected.X)) < 1e-9
+
+
+@pytest.mark.filterwarnings("ignore::mmvsolvers.DivergenceWarning")
+def test_diverging_amp_returns_the_same_iterate():
+    A, Y = cases.problem(40, 5, 4, (3,), torch.complex128)
+    expected = mmv.amp_mmse(A.numpy(), Y.numpy(), 0.2, damping=1.0, max_iter=30, tol=0)
+    assert expected.diverged.tolist() == [False, True, False]
+    found = cases.functional.amp_mmse(A, Y, 0.2, damping=1.0, n_iter=30)
+    assert cases.error_ratio(found.X, torch.as_tensor(expected.X)) < 1e-9
+
+
+@pytest.mark.parametrize("shape", cases.SHAPES)
+@pytest.mark.parametrize("name", cases.SEQUENTIAL)
+def test_backends_agree(name, shape):
+    N, L, M, leading = cases.SHAPES[shape]
+    A, Y = cases.problem(N, L, M, leading, torch.complex128)
+    hyper = cases.hyperparameters(name, A, leading)
+    reference = cases.run(name, A, Y, **hyper, n_iter=3, backend="reference").score
+    assert cases.error_ratio(cases.run(name, A, Y, **hyper, n_iter=3, backend="numba").score, reference) < 1e-12
+
+
+@pytest.mark.parametrize("name", cases.SOLVERS)
+def test_goes_on_from_its_state(name):
+    N, L, M, leading = cases.SHAPES["odd"]
+    A, Y = cases.problem(N, L, M, leading, torch.complex128)
+    hyper = cases.hyperparameters(name, A, leading)
+    whole = cases.run(name, A, Y, **hyper, n_iter=5)
+    half = cases.run(name, A, Y, **hyper, n_iter=2)
+    rest = cases.run(name, A, Y, **hyper, n_iter=3, start=half.state)
+    for left, right in zip(rest.state, whole.state, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(rest.score, whole.score, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", cases.SOLVERS)
+def test_batch_is_a_loop(name):
+    N, L, M, leading = cases.SHAPES["odd"]
+    A, Y = cases.problem(N, L, M, leading, torch.complex128)
+    batch = cases.run(name, A, Y, **cases.hyperparameters(name, A, ()), n_iter=4).score
+    for index in torch.cartesian_prod(*map(torch.arange, leading)):
+        single = cases.run(name, A, Y[tuple(index)], **cases.hyperparameters(name, A, ()), n_iter=4).score
+        torch.testing.assert_close(batch[tuple(index)], single, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", cases.SOLVERS)
+def test_lazy_and_strided_views(name):
+    A, Y = cases.problem(12, 6, 2, (3,), torch.complex128)
+    hyper = cases.hyperparameters(name, A, (3,))
+    expected = cases.run(name, A, Y, **hyper, n_iter=3).score
+    views = A.conj().resolve_conj().conj(), Y.repeat_interleave(2, dim=0)[::2]
+    before = [view.clone() for view in views]
+    torch.testing.assert_close(cases.run(name, *views, **hyper, n_iter=3).score, expected)
+    assert all(torch.equal(view, copy) for view, copy in zip(views, before, strict=True))
+
+
+@pytest.mark.parametrize("name", cases.SOLVERS)
+def test_no_iteration_returns_the_start(name):
+    A, Y = cases.problem(12, 6, 2, (3,), torch.complex128)
+    assert not cases.run(name, A, Y, **cases.hyperparameters(name, A, (3,)), n_iter=0).score.any()
