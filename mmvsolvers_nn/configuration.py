@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.scenarios import (
     ActivityModel,
@@ -61,7 +62,7 @@ class Scenario:
             raise TypeError(f"activity must be one of {', '.join(_ACTIVITY_MODELS)}; got {self.activity!r}")
         self.activity.marginal(self.N)
 
-    def generate(self, rng: np.random.Generator, T: int, pilots: Any = "gaussian") -> MMVData:
+    def generate(self, rng: np.random.Generator, T: int, pilots: str | ArrayLike = "gaussian") -> MMVData:
         """Draw T problems, see :func:`mmvsolvers.generate`."""
         return generate(
             rng,
@@ -238,51 +239,27 @@ def build(configuration: Configuration) -> AutoEncoder:
     """
     scenario, architecture = configuration.scenario, configuration.architecture
     seed = configuration.optimisation.seed
-    learned = architecture.pilots == "learned"
-    kind = "unit_norm" if learned else architecture.pilots
+    kind = "unit_norm" if architecture.pilots == "learned" else architecture.pilots
     A = draw_pilots(np.random.default_rng(seed), scenario.L, scenario.N, kind)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _build(architecture, scenario, A, learn_pilots=learned)
+        return _build(architecture, scenario, A)
 
 
-def _build(architecture: Architecture, scenario: Scenario, A: Any, learn_pilots: bool) -> AutoEncoder:
+def _build(architecture: Architecture, scenario: Scenario, A: NDArray[np.complexfloating]) -> AutoEncoder:
     probability = scenario.activity.marginal(scenario.N)
-    V, width, residual = architecture.V, architecture.width, architecture.residual
-    U = architecture.U or 0
+    sizes: dict[str, Any] = {
+        "V": architecture.V,
+        "width": architecture.width,
+        "learn_pilots": architecture.pilots == "learned",
+    }
+    unrolled = {**sizes, "U": architecture.U, "residual": architecture.residual}
     match architecture.scheme:
         case "group_lasso_nn":
-            return GroupLassoNN(
-                A,
-                U=U,
-                V=V,
-                lam=architecture.lam,
-                rho=architecture.rho,
-                width=width,
-                residual=residual,
-                learn_pilots=learn_pilots,
-            )
+            return GroupLassoNN(A, lam=architecture.lam, rho=architecture.rho, **unrolled)
         case "amp_nn":
-            return AMPNN(
-                A,
-                probability,
-                U=U,
-                V=V,
-                damping=architecture.damping,
-                width=width,
-                residual=residual,
-                learn_pilots=learn_pilots,
-            )
+            return AMPNN(A, probability, damping=architecture.damping, **unrolled)
         case "map_nn":
-            return MAPNN(
-                A,
-                scenario.noise_var,
-                probability,
-                U=U,
-                V=V,
-                width=width,
-                residual=residual,
-                learn_pilots=learn_pilots,
-            )
+            return MAPNN(A, scenario.noise_var, probability, **unrolled)
         case _:
-            return CovarianceNN(A, V=V, width=width, learn_pilots=learn_pilots)
+            return CovarianceNN(A, **sizes)
