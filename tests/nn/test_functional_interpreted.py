@@ -1,0 +1,49 @@
+"""The backends' kernels as plain Python, each in a process of its own; and whether Triton compiles them."""
+
+import importlib
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+
+
+@pytest.mark.parametrize(
+    ("backend", "switch"),
+    [("numba", "NUMBA_DISABLE_JIT"), pytest.param("triton", "TRITON_INTERPRET", marks=needs_triton)],
+)
+def test_interpreted(backend, switch):
+    file = Path(__file__).with_name("interpreted_backend.py")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)],
+        env={**os.environ, "BACKEND": backend, switch: "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-1000:]
+
+
+@needs_triton
+@pytest.mark.parametrize("real", ["fp32", "fp64"])
+@pytest.mark.parametrize("kernel", ["sweep", "reverse_sweep"])
+@pytest.mark.parametrize("name", ["group_lasso_bcd", "map_cd", "covariance_lasso"])
+def test_compiles_for_cuda_without_a_gpu(name, kernel, real, tmp_path, monkeypatch):
+    """The interpreter takes more than the compiler does."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    function = getattr(importlib.import_module(f"mmvsolvers_nn.functional._triton.{name}"), kernel)
+    sizes = {"BLOCK_L": 16, "BLOCK_M": 1, "BLOCK_N": 32, "IS_FIRST": True}
+    constants = {key: value for key, value in sizes.items() if key in function.arg_names}
+    kinds = {"N": "i32", "L": "i32", "M": "i32", **dict.fromkeys(constants, "constexpr")}
+    signature = {key: kinds.get(key, f"*{real}") for key in function.arg_names}
+    source = ASTSource(fn=function, signature=signature, constexprs=constants)
+    compiled = triton.compile(source, target=GPUTarget("cuda", 80, 32), options={"num_warps": 1})
+    assert "cubin" in compiled.asm
