@@ -189,7 +189,7 @@ class AMPNN(AutoEncoder):
         Iterations; with none the correction part sees the received signals.
     V : int, default 3
         Layers of the correction part.
-    damping : float, default 1
+    damping : float or "adaptive", default "adaptive"
         See `AMP`.
     width, residual, learn_pilots
         As in `GroupLassoNN`.
@@ -202,7 +202,7 @@ class AMPNN(AutoEncoder):
         *,
         U: int = 50,
         V: int = 3,
-        damping: float = 1.0,
+        damping: float | str = "adaptive",
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,

@@ -95,7 +95,7 @@ class Architecture:
         Learned, or drawn once and kept, see :func:`mmvsolvers.draw_pilots`.
     lam, rho : float
         λ and ρ that GROUP LASSO-NN starts from.
-    damping : float
+    damping : float or "adaptive"
         Damping of AMP-NN.
     """
 
@@ -107,7 +107,7 @@ class Architecture:
     pilots: str = "learned"
     lam: float = 2.0
     rho: float = 1.0
-    damping: float = 1.0
+    damping: float | str = "adaptive"
 
     def __post_init__(self) -> None:
         """Reject unknown schemes and sizes that give no network."""
@@ -119,8 +119,10 @@ class Architecture:
         as_count("V", self.V, at_least=0)
         if self.width is not None:
             as_count("width", self.width)
-        for name, admissible in (("lam", POSITIVE), ("rho", POSITIVE), ("damping", FRACTION)):
-            as_scalar(name, getattr(self, name), admissible)
+        for name in ("lam", "rho"):
+            as_scalar(name, getattr(self, name), POSITIVE)
+        if self.damping != "adaptive":
+            as_scalar("damping", self.damping, FRACTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

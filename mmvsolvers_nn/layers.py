@@ -134,11 +134,11 @@ class AMP(ApproximationPart):
         Iterations.
     activity_prob : array_like of shape (N,)
         Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
-    damping : float, default 1
-        Share of a new iterate that is taken, above 0 and at most 1; not trained.
+    damping : float or "adaptive", default "adaptive"
+        See `mmvsolvers_nn.functional.amp_mmse`; not trained.
     """
 
-    def __init__(self, U: int, activity_prob: ArrayLike, *, damping: float = 1.0) -> None:
+    def __init__(self, U: int, activity_prob: ArrayLike, *, damping: float | str = "adaptive") -> None:
         super().__init__()
         self.U, self.damping = as_count("U", U), damping
         self.log_odds = nn.Parameter(_log_odds(activity_prob))

@@ -45,7 +45,7 @@ def train(
     pilots: Annotated[str, typer.Option(help="learned, or kept as drawn: gaussian, unit_norm.")] = "learned",
     lam: Annotated[float, typer.Option(help="λ that GROUP LASSO-NN starts from.")] = 2.0,
     rho: Annotated[float, typer.Option(help="ρ that GROUP LASSO-NN starts from.")] = 1.0,
-    damping: Annotated[float, typer.Option(help="Damping of AMP-NN.")] = 1.0,
+    damping: Annotated[str, typer.Option(help="Damping of AMP-NN, a number or adaptive.")] = "adaptive",
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     n_train: Annotated[int, typer.Option(help="Training samples of an epoch.")] = 9000,
     n_validation: Annotated[int, typer.Option(help="Validation samples.")] = 1000,
@@ -74,7 +74,7 @@ def train(
             pilots=pilots,
             lam=lam,
             rho=rho,
-            damping=damping,
+            damping=_number_or_word(damping),
         ),
         optimisation=Optimisation(
             seed=seed,
@@ -101,3 +101,10 @@ def _activity(case: Case, p: float, ratio: float, n_groups: int) -> ActivityMode
             return SingleActiveGroup(p)
         case Case.GROUPS:
             return GroupActivity(p, n_groups)
+
+
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

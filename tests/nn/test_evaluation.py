@@ -28,7 +28,7 @@ def test_classical_solvers_repeat_the_decoder_with_what_it_exports():
             wanted = map_cd(exported["A"], test.Y, 0.2, exported["activity_prob"], max_iter=4, tol=0)
         elif scheme == "amp_nn":
             probability = exported["activity_prob"]
-            wanted = amp_mmse(exported["A"], test.Y, probability, max_iter=4, tol=0, damping=1.0)
+            wanted = amp_mmse(exported["A"], test.Y, probability, max_iter=4, tol=0)
         else:
             wanted = group_lasso_admm(exported["A"], test.Y, exported["lam"], rho=exported["rho"], max_iter=4, tol=0)
         found = solver.solve(test)
