@@ -18,15 +18,17 @@ from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtr
 
 # Devices a block: products want many, the corrections inside a block cost its square.
 BLOCK = 32
-# Rounding errors grow with every rank-1 update of Σ⁻¹, so it is built anew after this many sweeps.
-REBUILD_DOUBLE = 8
-REBUILD_SINGLE = 1
+# Every rank-1 update leaves a rounding error of its own norm times the machine precision in Σ⁻¹. Before a sweep, Σ⁻¹ is
+# built anew where the errors since the last time may add up to this fraction of 1/σ², the largest norm it can have.
+DRIFT = 5e-7
 # A run to tolerance sweeps, between two full sweeps, over the likely devices alone: those active, and those whose last
 # r came this close to q (a device becomes active where r > q). They are swept until their steps are this much smaller
 # than the full sweep's were.
 LIKELY_RATIO = 0.8
 LIKELY_REDUCTION = 0.1
 LIKELY_SWEEPS = 20
+# It gives up after this many full sweeps without a new smallest step: the precision is exhausted.
+STALL = 15
 
 # One problem's prior: real, (N,) each.
 Prior = namedtuple("Prior", "log_odds upper")
@@ -40,6 +42,9 @@ Scratch = namedtuple("Scratch", "positions conjugate rows correlations scaled")
 @njit(cache=True)
 def coordinate_step(q, r, value, log_odds, upper):
     """Return the step d to the exact minimum of log(1 + dq) - rd/(1 + dq) - log_odds·d over the admissible d."""
+    if not q > 0.0:
+        # only rounding errors make it so: wait until Σ⁻¹ is built anew
+        return 0.0 * q
     if log_odds == 0.0:
         return min(max((r - q) / (q * q), -value), upper - value)
     discriminant = q * q - 4.0 * log_odds * r
@@ -117,7 +122,7 @@ def visit(AT, devices, k, count, n_moved, prior, state, scratch):
     q = state.q[n]
     r = squared_norm(scratch.correlations[k]) / scratch.correlations.shape[1]
     d = coordinate_step(q, r, state.value[n], prior.log_odds[n], prior.upper[n])
-    u = 1.0 + d * q
+    u = max(1.0 + d * q, np.finfo(state.value.dtype).eps)
     if d != 0.0:
         c = d / u
         state.value[n] += d
@@ -250,15 +255,18 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
     """Solve one problem from ``value`` (N,) = 0, in place; return objective, optimality and sweeps done."""
     state, scratch = workspace(AT, Y.shape[1], value)
     order = np.arange(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
-    rebuild_every = REBUILD_SINGLE if AT.real.itemsize == 4 else REBUILD_DOUBLE
-    done = 0
-    optimality = np.inf
-    while optimality > tol and done < max_iter:
-        if done % rebuild_every == 0:
+    precision = np.finfo(column_norms.dtype).eps
+    done, stalled = 0, 0
+    optimality, smallest, rebuilt_at = np.inf, np.inf, -np.inf
+    while optimality > tol and done < max_iter and stalled < STALL:
+        if precision * (state.moved[0] - rebuilt_at) * noise_var > DRIFT:
             rebuild_inverse(AT, noise_var, state.value, state.inverse)
+            rebuilt_at = state.moved[0]
         largest = sweep(AT, Y, column_norms, order, prior, state, scratch)
         done += 1
-        if largest <= tol or done == max_iter:
+        stalled = 0 if largest < smallest or tol == 0.0 else stalled + 1
+        smallest = min(largest, smallest)
+        if largest <= tol or done == max_iter or stalled == STALL:
             log_det = rebuild_inverse(AT, noise_var, state.value, state.inverse)
             optimality = stationarity(AT, Y, column_norms, order, prior, state, scratch)
         elif tol > 0.0:
