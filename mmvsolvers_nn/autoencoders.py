@@ -32,6 +32,8 @@ from mmvsolvers_nn.layers import (
 # Log-odds of the scores of an untrained MAP decoder: active devices score about 1, idle ones about 0, and with p = 0.1
 # these values are close to the cross-entropy's optimum.
 _MAP_SLOPE, _MAP_MIDPOINT = 6.0, 0.5
+# Samples that are decoded at once outside training: their iterates fit into memory and caches.
+CHUNK = 500
 
 
 class SignalDecoder(nn.Module):

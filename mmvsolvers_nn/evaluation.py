@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scenarios import MMVData
-from mmvsolvers_nn.autoencoders import AutoEncoder, SignalDecoder
+from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder, SignalDecoder
 from mmvsolvers_nn.configuration import SCHEMES, Configuration
 
 # The classical solvers that each scheme unrolls, or replaces.
@@ -18,8 +18,6 @@ CLASSICAL = {
     "covariance_nn": ("covariance_lasso",),
     "map_nn": ("ml_cd", "map_cd"),
 }
-# Samples that are decoded at once.
-_CHUNK = 500
 
 
 class LearnedSolver:
@@ -69,7 +67,7 @@ class LearnedSolver:
         if data.A.shape != self.pilots.shape or not np.allclose(data.A, self.pilots, atol=1e-5):
             raise ValueError(f"data must be received over the pilots that {self.label} was trained with")
         received = torch.from_numpy(data.Y.astype(self.pilots.dtype)).to(self.model.threshold.value.device)
-        parts = [self.model.decode(chunk) for chunk in torch.split(received, _CHUNK)]
+        parts = [self.model.decode(chunk) for chunk in torch.split(received, CHUNK)]
         signals = [part.X for part in parts if part.X is not None]
         done = np.ones(data.T, np.bool_)
         return SolverResult(

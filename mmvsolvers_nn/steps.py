@@ -50,7 +50,7 @@ class TrainingStep:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         self.processes.average(gradients)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
-        skipped = ~(norm.isfinite() & loss.detach().isfinite())
+        skipped = ~norm.isfinite()
         # The fused Adam's own switch for steps that a gradient scaler found to be infinite.
         self.optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]
         self.optimizer.step()

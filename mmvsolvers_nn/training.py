@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mmvsolvers_nn.autoencoders import AutoEncoder
+from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder
 from mmvsolvers_nn.configuration import Configuration, build
 from mmvsolvers_nn.distributed import Processes, as_device, processes
 from mmvsolvers_nn.files import (
@@ -24,8 +24,6 @@ from mmvsolvers_nn.steps import TrainingStep, captured
 
 # Steps between two checkpoints inside an epoch.
 _CHECKPOINT_STEPS = 200
-# Samples that are decoded at once outside training.
-_CHUNK = 500
 
 
 class TrainingError(RuntimeError):
@@ -63,12 +61,18 @@ def train(
     Raises
     ------
     ValueError
-        If ``directory`` holds a run of another configuration, and for a device that is not there.
+        If ``directory`` holds a run of another configuration, for a device that is not there, and for batches that
+        the processes cannot share equally.
     TrainingError
         If most steps of an epoch had a gradient that is not finite.
     """
     place = as_device(device)
     with processes(place) as group:
+        if configuration.optimisation.batch_size % group.total:
+            raise ValueError(
+                f"batch_size must be a multiple of the number of processes, {group.total}; "
+                f"got {configuration.optimisation.batch_size}"
+            )
         _claim(directory, configuration, group)
         run = _Run(configuration, directory, place, group)
         if not run.is_finished:
@@ -218,5 +222,5 @@ def _claim(directory: Path, configuration: Configuration, group: Processes) -> N
 
 
 def _chunks(samples: Samples) -> list[Samples]:
-    """Cut samples into pieces whose iterates fit into memory."""
-    return [Samples(*parts) for parts in zip(*(torch.split(part, _CHUNK) for part in samples), strict=True)]
+    """Cut samples into pieces of at most `CHUNK`."""
+    return [Samples(*parts) for parts in zip(*(torch.split(part, CHUNK) for part in samples), strict=True)]

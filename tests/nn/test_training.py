@@ -112,6 +112,15 @@ def test_log_lines_of_an_epoch_that_is_run_again_are_dropped(tmp_path):
     assert [line["epoch"] for line in log_of(tmp_path)] == [1, 2]
 
 
+def test_given_pilots_stay_while_the_decoder_is_trained(tmp_path):
+    wanted = configuration(pilots="gaussian", optimisation=replace(QUICK, max_epochs=1))
+    before, after = build(wanted), train(wanted, tmp_path, device="cpu")
+    assert torch.equal(after.encoder(), before.encoder())
+    assert not torch.equal(after.decoder.approximation.log_odds, before.decoder.approximation.log_odds)
+    norms = torch.linalg.vector_norm(after.encoder(), dim=0)
+    assert not torch.allclose(norms, torch.full_like(norms, SCENARIO.L**0.5))
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     wanted = configuration(optimisation=replace(QUICK, max_epochs=1))
     first = train(wanted, tmp_path, device="cpu")
