@@ -16,8 +16,10 @@ from numba import njit, prange
 
 from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
 
-# Devices a block: products want many, the corrections inside a block cost its square.
-BLOCK = 32
+# Devices a block: products want many, the corrections inside a block cost its square. Measured for short and long
+# pilots, with the boundary at this length.
+SHORT_BLOCK, LONG_BLOCK = 16, 32
+LONG = 64
 # Every rank-1 update leaves a rounding error of its own norm times the machine precision in Σ⁻¹. Before a sweep, Σ⁻¹ is
 # built anew where the errors since the last time may add up to this fraction of 1/σ², the largest norm it can have.
 DRIFT = 5e-7
@@ -86,7 +88,7 @@ def load_block(AT, Y, column_norms, devices, start, prior, state, scratch):
     L = AT.shape[1]
     count = 0
     position = first_restless(devices, start, devices.size, column_norms, prior, state)
-    while position < devices.size and count < BLOCK:
+    while position < devices.size and count < scratch.rows.shape[0]:
         scratch.positions[count] = position
         for i in range(L):
             scratch.conjugate[count, i] = np.conj(AT[devices[position], i])
@@ -240,12 +242,13 @@ def workspace(AT, M, value):
         seen_y=np.zeros(N),
         moved=np.zeros(2),
     )
+    block = SHORT_BLOCK if L < LONG else LONG_BLOCK
     scratch = Scratch(
-        positions=np.empty(BLOCK + 1, np.int64),
-        conjugate=np.empty((BLOCK, L), AT.dtype),
-        rows=np.empty((BLOCK, L), AT.dtype),
-        correlations=np.empty((BLOCK, M), AT.dtype),
-        scaled=np.empty((BLOCK, L), AT.dtype),
+        positions=np.empty(block + 1, np.int64),
+        conjugate=np.empty((block, L), AT.dtype),
+        rows=np.empty((block, L), AT.dtype),
+        correlations=np.empty((block, M), AT.dtype),
+        scaled=np.empty((block, L), AT.dtype),
     )
     return state, scratch
 
