@@ -121,6 +121,16 @@ def test_given_pilots_stay_while_the_decoder_is_trained(tmp_path):
     assert not torch.allclose(norms, torch.full_like(norms, SCENARIO.L**0.5))
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_tensorboard_is_written_where_it_is_installed(installed, tmp_path, monkeypatch):
+    if installed:
+        pytest.importorskip("tensorboard")
+    else:
+        monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    train(configuration(optimisation=replace(QUICK, max_epochs=1)), tmp_path, device="cpu")
+    assert (len(list(tmp_path.glob("tensorboard/events.*"))) > 0) == installed
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     wanted = configuration(optimisation=replace(QUICK, max_epochs=1))
     first = train(wanted, tmp_path, device="cpu")
