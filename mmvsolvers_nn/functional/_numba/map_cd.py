@@ -14,14 +14,17 @@ from torch import Tensor
 
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.kernels import map_cd as kernel
-from mmvsolvers.kernels.shared import REORDER, real_inner, row_norms
+from mmvsolvers.kernels.shared import real_inner, row_norms
 from mmvsolvers_nn.functional._numba.arrays import array
 from mmvsolvers_nn.functional._numba.linalg import (
+    add_combination,
     add_hermitian_product,
     add_outer,
+    add_rows,
     add_scaled,
     add_symmetric_outer,
     hermitian_product,
+    inner_products,
     scale,
 )
 
@@ -29,7 +32,7 @@ from mmvsolvers_nn.functional._numba.linalg import (
 # c = d/(1 + dq), the weight of ssᴴ in the update of Σ⁻¹.
 Tape = namedtuple("Tape", "devices s q c")
 # Derivatives of the loss by one problem's arguments; `value` by the iterate at hand.
-Gradients = namedtuple("Gradients", "AT Y noise_var log_odds upper value")
+Gradients = namedtuple("Gradients", "AT YT noise_var log_odds upper value")
 
 
 def forward(
@@ -54,22 +57,22 @@ def backward(
     history: Tensor,
 ) -> tuple[Tensor, ...]:
     """Differentiate the sweeps."""
-    T, N = value.shape
+    T, L, M = Y.shape
     per_problem = Gradients(
-        AT=Y.new_zeros(T, N, A.shape[0]),
-        Y=torch.zeros_like(Y, memory_format=torch.contiguous_format),
+        AT=Y.new_zeros(T, A.shape[1], L),
+        YT=Y.new_zeros(T, M, L),
         noise_var=torch.zeros_like(noise_var, memory_format=torch.contiguous_format),
         log_odds=torch.zeros_like(value),
         upper=torch.zeros_like(value),
         value=gradient.clone(memory_format=torch.contiguous_format),
     )
-    inputs = (A.mT, Y, noise_var, log_odds, upper, torch.cat((history, value.unsqueeze(1)), dim=1))
+    inputs = (A.mT, Y.mT, noise_var, log_odds, upper, torch.cat((history, value.unsqueeze(1)), dim=1))
     with one_blas_thread():
         reverse_batch(*map(array, inputs), *(part.numpy() for part in per_problem))
     # Summed here, not in the parallel loop, for the same result whatever the number of threads.
     return (
         per_problem.AT.sum(dim=0).mT.contiguous(),
-        per_problem.Y,
+        per_problem.YT.mT.contiguous(),
         per_problem.noise_var,
         per_problem.log_odds.sum(dim=0),
         per_problem.upper.sum(dim=0),
@@ -104,19 +107,20 @@ def run(AT, Y, noise_var, norms, log_odds, upper, n_iter, value, history):
 
 @njit(cache=True, parallel=True)
 def reverse_batch(
-    AT, Y, noise_var, log_odds, upper, values, by_AT, by_Y, by_noise_var, by_log_odds, by_upper, by_value
+    AT, YT, noise_var, log_odds, upper, values, by_AT, by_YT, by_noise_var, by_log_odds, by_upper, by_value
 ):
     """Go back through all sweeps of T problems, adding to the derivatives ``by_...``, which have a leading axis T.
 
-    Arguments are as in `run_batch`; values is (T, n_iter + 1, N): before every sweep, and after the last.
+    Arguments are as in `run_batch`, but YT is (T, M, L), for long inner loops. values is (T, n_iter + 1, N): before
+    every sweep, and after the last.
     """
-    for t in prange(Y.shape[0]):
-        gradients = Gradients(by_AT[t], by_Y[t], by_noise_var[t : t + 1], by_log_odds[t], by_upper[t], by_value[t])
-        reverse(AT, Y[t], noise_var[t], log_odds, upper, values[t], gradients)
+    for t in prange(YT.shape[0]):
+        gradients = Gradients(by_AT[t], by_YT[t], by_noise_var[t : t + 1], by_log_odds[t], by_upper[t], by_value[t])
+        reverse(AT, YT[t], noise_var[t], log_odds, upper, values[t], gradients)
 
 
 @njit(cache=True)
-def reverse(AT, Y, noise_var, log_odds, upper, values, gradients):
+def reverse(AT, YT, noise_var, log_odds, upper, values, gradients):
     """Go back through all sweeps of one problem."""
     N, L = AT.shape
     P = np.empty((L, L), AT.dtype)
@@ -131,7 +135,7 @@ def reverse(AT, Y, noise_var, log_odds, upper, values, gradients):
         replay(AT, before, after, P, tape)
         H = np.zeros((L, L), AT.dtype)
         for k in range(devices.size - 1, -1, -1):
-            reverse_visit(k, AT, Y, log_odds, upper, before, after, P, H, tape, gradients)
+            reverse_visit(k, AT, YT, log_odds, upper, before, after, P, H, tape, gradients)
         reverse_rebuild(AT, before, devices, P, H, gradients)
 
 
@@ -148,59 +152,46 @@ def replay(AT, before, after, P, tape):
 
 
 @njit(cache=True)
-def reverse_visit(k, AT, Y, log_odds, upper, before, after, P, H, tape, gradients):
+def reverse_visit(k, AT, YT, log_odds, upper, before, after, P, H, tape, gradients):
     """Go back through the k-th visit on the tape: P and H are those after it, and become those before it."""
     n = tape.devices[k]
     a, s, q, c = AT[n], tape.s[k], tape.q[k], tape.c[k]
-    M = Y.shape[1]
-    d = after[n] - before[n]
-    u = 1.0 + d * q
-    s_gradient = np.empty_like(s)
     add_outer(P, c, s)
-    hermitian_product(H, s, s_gradient)
-    by_c = -0.5 * real_inner(s, s_gradient)
-    scale(s_gradient, -c)
-    by_d = gradients.value[n] + by_c / (u * u)
-    by_q = -by_c * c * c
-    by_r = 0.0
-    if after[n] == 0.0:
-        gradients.value[n] = -by_c / (u * u)
-    elif after[n] == upper[n]:
-        gradients.value[n] = -by_c / (u * u)
-        gradients.upper[n] += by_d
-    else:
-        step_q, by_r, step_log_odds = step_derivatives(q, u, log_odds[n])
-        by_q += by_d * step_q
-        by_r *= by_d
-        gradients.log_odds[n] += by_d * step_log_odds
-    add_scaled(s_gradient, by_q, a)
-    add_scaled(gradients.AT[n], by_q, s)
+    by_s = np.empty_like(s)
+    hermitian_product(H, s, by_s)
+    by_c = -0.5 * real_inner(s, by_s)
+    scale(by_s, -c)
+    by_q, by_r = reverse_step(n, q, c, after[n] - before[n], by_c, log_odds[n], after[n], upper[n], gradients)
     if by_r != 0.0:
-        reverse_energy(Y, s, 2.0 * by_r / M, s_gradient, gradients.Y)
-    add_hermitian_product(P, s_gradient, gradients.AT[n])
-    add_symmetric_outer(H, s_gradient, a)
+        # r = ‖Yᴴs‖²/M
+        products = np.empty(YT.shape[0], YT.dtype)
+        inner_products(YT, s, products)
+        scale(products, 2.0 * by_r / products.size)
+        add_rows(gradients.YT, products, s)
+        add_combination(by_s, np.conj(products), YT)
+    add_scaled(by_s, by_q, a)
+    add_scaled(gradients.AT[n], by_q, s)
+    add_hermitian_product(P, by_s, gradients.AT[n])
+    add_symmetric_outer(H, by_s, a)
 
 
 @njit(cache=True)
-def step_derivatives(q, u, log_odds):
-    """Return the derivatives by q, r and log_odds of d = (u - 1)/q, where log_odds·u² - qu + r = 0."""
-    by_r = 1.0 / (q * (q - 2.0 * log_odds * u))
-    return -u * by_r - (u - 1.0) / (q * q), by_r, u * u * by_r
-
-
-@njit(cache=True, fastmath=REORDER)
-def reverse_energy(Y, s, weight, s_gradient, Y_gradient):
-    """Go back through r = ‖Yᴴs‖²/M, where ``weight`` is 2/M times the derivative by r."""
-    L, M = Y.shape
-    scaled = np.zeros(M, Y.dtype)
-    for i in range(L):
-        for m in range(M):
-            scaled[m] += np.conj(Y[i, m]) * s[i]
-    scale(scaled, weight)
-    for i in range(L):
-        for m in range(M):
-            s_gradient[i] += Y[i, m] * scaled[m]
-            Y_gradient[i, m] += s[i] * np.conj(scaled[m])
+def reverse_step(n, q, c, d, by_c, log_odds, after, upper, gradients):
+    """Go back through the step d of device n and c = d/(1 + dq); return the derivatives by q and r."""
+    u = 1.0 + d * q
+    through_c = by_c / (u * u)
+    by_d = gradients.value[n] + through_c
+    by_q = -by_c * c * c
+    # A step that ends at a bound follows the bound and the value it starts from, nothing else.
+    if after == 0.0 or after == upper:
+        gradients.value[n] = -through_c
+        if after > 0.0:
+            gradients.upper[n] += by_d
+        return by_q, 0.0
+    # d = (u - 1)/q, where log_odds·u² - qu + r = 0
+    by_r = by_d / (q * (q - 2.0 * log_odds * u))
+    gradients.log_odds[n] += u * u * by_r
+    return by_q - u * by_r - by_d * (u - 1.0) / (q * q), by_r
 
 
 @njit(cache=True)
