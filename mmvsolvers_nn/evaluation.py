@@ -1,15 +1,18 @@
 """A trained scheme in the place of a solver, for the evaluation protocol that all solvers share."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmvsolvers.evaluation import Decoder, Evaluation, average, evaluate
+from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import SolverResult
-from mmvsolvers.scenarios import MMVData
+from mmvsolvers.scenarios import MMVData, draw_pilots
 from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder, SignalDecoder
-from mmvsolvers_nn.configuration import SCHEMES, Configuration
+from mmvsolvers_nn.configuration import SCHEMES, Configuration, Scenario
 
 # The classical solvers that each scheme unrolls, or replaces.
 CLASSICAL = {
@@ -34,9 +37,13 @@ class LearnedSolver:
     ----------
     name, label : str
         The scheme's, for machines and for people.
+    needs : tuple of str
+        Nothing besides Y: all else is learned.
     recovers_signal : bool
         Whether it estimates X, or scores devices only.
     """
+
+    needs: tuple[str, ...] = ()
 
     def __init__(self, model: AutoEncoder, configuration: Configuration) -> None:
         self.model = model.eval()
@@ -79,3 +86,55 @@ class LearnedSolver:
             converged=done,
             diverged=~done,
         )
+
+
+class Row(NamedTuple):
+    """One line of a comparison.
+
+    Attributes
+    ----------
+    label, pilots : str
+        Who recovered, over which pilots.
+    evaluation : Evaluation
+        How well.
+    """
+
+    label: str
+    pilots: str
+    evaluation: Evaluation
+
+
+def compare_with_classical(
+    learned: LearnedSolver, scenario: Scenario, *, n_train: int, n_test: int, n_draws: int, seed: int
+) -> Iterator[Row]:
+    """Evaluate a learned scheme beside the classical solvers that it stands on, where it was trained for.
+
+    Parameters
+    ----------
+    learned : LearnedSolver
+        The scheme.
+    scenario : Scenario
+        Of its training.
+    n_train, n_test : int
+        Samples, for each pilot matrix, that thresholds are learned on, and that figures are measured on.
+    n_draws : int
+        Gaussian pilots, i.i.d. CN(0, 1), to average a classical solver over.
+    seed : int
+        Of the samples and the pilots.
+
+    Yields
+    ------
+    Row
+        The scheme; then each classical solver over the learned and over Gaussian pilots.
+    """
+    rng = np.random.default_rng(seed)
+
+    def measure(solver: Decoder, pilots: NDArray[Any]) -> Evaluation:
+        train, test = (scenario.generate(rng, T, pilots=pilots) for T in (n_train, n_test))
+        return evaluate(solver, train, test)
+
+    yield Row(learned.label, "learned", measure(learned, learned.pilots))
+    draws = [draw_pilots(rng, scenario.L, scenario.N) for _ in range(n_draws)]
+    for solver in (SOLVERS[name] for name in CLASSICAL[learned.name]):
+        yield Row(solver.label, "learned", measure(solver, learned.pilots))
+        yield Row(solver.label, "Gaussian", average([measure(solver, A) for A in draws]))

@@ -6,7 +6,7 @@ from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Scenario, build
-from mmvsolvers_nn.evaluation import LearnedSolver
+from mmvsolvers_nn.evaluation import LearnedSolver, compare_with_classical
 
 SCENARIO = Scenario(N=16, L=14, M=3, activity=SingleActiveGroup(0.125), noise_var=0.2)
 
@@ -52,3 +52,17 @@ def test_data_received_over_other_pilots_is_refused():
     other = SCENARIO.generate(np.random.default_rng(0), 3)
     with pytest.raises(ValueError, match="over the pilots that AMP-NN was trained with"):
         solver.solve(other)
+
+
+def test_the_comparison_has_the_scheme_and_its_classical_solvers_over_both_kinds_of_pilots():
+    solver = learned("map_nn", U=2)
+    rows = list(compare_with_classical(solver, SCENARIO, n_train=50, n_test=40, n_draws=2, seed=0))
+    assert [(row.label, row.pilots) for row in rows] == [
+        ("MAP-NN", "learned"),
+        ("ML", "learned"),
+        ("ML", "Gaussian"),
+        ("MAP", "learned"),
+        ("MAP", "Gaussian"),
+    ]
+    assert [row.evaluation.error_rate.n for row in rows] == [40, 40, 2, 40, 2]
+    assert all(0 <= float(row.evaluation.error_rate) < 0.3 for row in rows)

@@ -1,0 +1,51 @@
+"""`mmv evaluate`: a learned scheme beside the classical solvers that it stands on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmvsolvers.cli.learned import require_torch
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mmvsolvers_nn.evaluation import Row
+
+
+def evaluate(
+    weights: Annotated[Path, typer.Argument(help="Directory of a training run.")],
+    n_test: Annotated[int, typer.Option(min=1, help="Test samples for each pilot matrix.")] = 1000,
+    n_train: Annotated[int, typer.Option(min=1, help="Samples that thresholds are learned on.")] = 2000,
+    n_draws: Annotated[int, typer.Option("--draws", min=1, help="Gaussian pilots to average over.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of samples and Gaussian pilots.")] = 1,
+) -> None:
+    """Compare trained weights with classical solvers over learned and Gaussian pilots."""
+    require_torch()
+    from rich.console import Console
+    from rich.progress import track
+
+    from mmvsolvers_nn import load_weights
+    from mmvsolvers_nn.evaluation import CLASSICAL, LearnedSolver, compare_with_classical
+
+    model, configuration = load_weights(weights)
+    learned, scenario = LearnedSolver(model, configuration), configuration.scenario
+    rows = compare_with_classical(learned, scenario, n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)
+    n_rows = 1 + 2 * len(CLASSICAL[learned.name])
+    console = Console()
+    shown = list(track(rows, "evaluating", total=n_rows, console=Console(stderr=True), transient=True))
+    console.print(
+        f"N={scenario.N}, L={scenario.L}, M={scenario.M}, noise_var={scenario.noise_var:g}, {scenario.activity}"
+    )
+    console.print(_table(shown))
+    console.print(f"± is a 95 % interval: over {n_test} samples, for Gaussian pilots over {n_draws} draws of them.")
+
+
+def _table(rows: "list[Row]") -> "Table":
+    from rich.table import Table
+
+    table = Table("scheme", "pilots", "MSE", "error rate", "ms a sample")
+    for label, pilots, found in rows:
+        error = "" if found.mse is None else str(found.mse)
+        table.add_row(label, pilots, error, str(found.error_rate), f"{1e3 * found.seconds_per_sample:.3g}")
+    return table
