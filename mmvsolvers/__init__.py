@@ -3,6 +3,7 @@
 from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.covariance_lasso import covariance_lasso
+from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.group_lasso import duality_gap, lambda_max
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_bcd, group_lasso_path
@@ -11,6 +12,7 @@ from mmvsolvers.map_cd import map_cd
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.ml_mmse import ml_mmse
+from mmvsolvers.registry import SOLVERS, Solver
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import (
     ActivityModel,
@@ -27,19 +29,23 @@ from mmvsolvers.thresholds import best_threshold
 __version__ = "0.1.0"
 __all__ = [
     "ROC",
+    "SOLVERS",
     "ActivityModel",
     "ConvergenceWarning",
     "DivergenceWarning",
     "Estimate",
+    "Evaluation",
     "GroupActivity",
     "GroupLassoPath",
     "IndependentActivity",
     "MMVData",
     "SingleActiveGroup",
+    "Solver",
     "SolverResult",
     "StateEvolution",
     "__version__",
     "amp_mmse",
+    "average",
     "best_threshold",
     "block_coherence",
     "coherence",
@@ -47,6 +53,7 @@ __all__ = [
     "draw_pilots",
     "duality_gap",
     "error_rate",
+    "evaluate",
     "false_alarm",
     "generate",
     "group_lasso_admm",

@@ -1,0 +1,119 @@
+"""The one protocol by which solvers and learned decoders are compared: thresholds from training data, figures from
+test data.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from mmvsolvers.metrics import Estimate, error_rate, mse
+from mmvsolvers.ml_cd import ml_cd
+from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
+from mmvsolvers.scenarios import MMVData
+from mmvsolvers.thresholds import best_threshold
+
+
+class Decoder(Protocol):
+    """What ``evaluate`` asks of a solver: an entry of ``SOLVERS``, or a learned decoder."""
+
+    @property
+    def name(self) -> str:
+        """Its short name."""
+
+    def solve(self, data: MMVData, **options: Any) -> SolverResult:
+        """Solve all problems of ``data``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a solver did on test data.
+
+    Attributes
+    ----------
+    solver : str
+        Its name.
+    mse : Estimate or None
+        Mean squared error per device; None for solvers that only detect.
+    error_rate : Estimate
+        Share of wrong decisions at ``threshold``.
+    threshold : float
+        The best one on the training data; scores above it mean active.
+    seconds_per_sample : float
+        Wall time of the test problems over their number; the compilation is not in it.
+    n_unconverged, n_diverged : int
+        Test problems that did not reach ``tol`` > 0, and that diverged.
+    """
+
+    solver: str
+    mse: Estimate | None
+    error_rate: Estimate
+    threshold: float
+    seconds_per_sample: float
+    n_unconverged: int
+    n_diverged: int
+
+
+def evaluate(solver: Decoder, train: MMVData, test: MMVData, **options: Any) -> Evaluation:
+    """Learn the threshold on ``train``, then measure ``solver`` on ``test``.
+
+    A solver that needs a threshold itself (ML-MMSE) is given the best one for the scores of ``ml_cd`` on ``train``. Its
+    warnings are counted in the result instead of being shown.
+
+    Parameters
+    ----------
+    solver : Decoder
+        An entry of ``SOLVERS``, or anything with ``name`` and ``solve(data, **options)``.
+    train, test : MMVData
+        Drawn from one scenario, with one A.
+    **options
+        Passed to the solver.
+
+    Returns
+    -------
+    Evaluation
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DivergenceWarning)
+        if "threshold" in getattr(solver, "needs", ()) and "threshold" not in options:
+            scores = ml_cd(train.A, train.Y, train.noise_var).score
+            options["threshold"] = max(best_threshold(scores, train.activity), 0.0)
+        # The run on the training data also compiles the solver, so that the clock below sees none of that.
+        threshold = best_threshold(solver.solve(train, **options).score, train.activity)
+        start = time.perf_counter()
+        result = solver.solve(test, **options)
+        seconds = time.perf_counter() - start
+    stopped_early = ~(result.converged | result.diverged)
+    return Evaluation(
+        solver=solver.name,
+        mse=None if result.X is None else mse(result.X, test.X),
+        error_rate=error_rate(result.score > threshold, test.activity),
+        threshold=threshold,
+        seconds_per_sample=seconds / test.T,
+        n_unconverged=int(stopped_early.sum()) if options.get("tol", 1.0) > 0 else 0,
+        n_diverged=int(result.diverged.sum()),
+    )
+
+
+def average(draws: list[Evaluation]) -> Evaluation:
+    """Average evaluations of one solver over draws of the pilots, each draw one observation of the interval.
+
+    With a single draw its own interval, which is conditional on the pilots, stays.
+    """
+    if len(draws) == 1:
+        return draws[0]
+    errors = [float(draw.mse) for draw in draws if draw.mse is not None]
+    return replace(
+        draws[0],
+        mse=_non_negative(Estimate.of(errors)) if errors else None,
+        error_rate=_non_negative(Estimate.of([float(draw.error_rate) for draw in draws])),
+        threshold=sum(draw.threshold for draw in draws) / len(draws),
+        seconds_per_sample=sum(draw.seconds_per_sample for draw in draws) / len(draws),
+        n_unconverged=sum(draw.n_unconverged for draw in draws),
+        n_diverged=sum(draw.n_diverged for draw in draws),
+    )
+
+
+def _non_negative(estimate: Estimate) -> Estimate:
+    return replace(estimate, low=max(estimate.low, 0.0))
