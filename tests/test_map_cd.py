@@ -1,0 +1,80 @@
+import numpy as np
+import oracles
+import pytest
+from conftest import make_problem, relative_error
+
+import mmvsolvers as mmv
+
+PRIORS = {
+    "rare": 0.05,
+    "even": 0.5,
+    "almost even": 0.5 - 1e-13,
+    "likely": 0.8,
+    "mixed": np.linspace(0.02, 0.9, 33),
+}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_makes_the_textbook_sweeps(prior):
+    eps = PRIORS[prior]
+    upper = np.where(np.broadcast_to(eps, 33) > 0.5, 1.0, np.inf)
+    A, Y, _ = make_problem(33, 12, 3)
+    found = mmv.map_cd(A, Y, 0.1, eps, max_iter=5, tol=0)
+    for t in range(len(Y)):
+        alpha, step = oracles.map_cd(A, Y[t], 0.1, 5, eps, upper=upper)
+        assert relative_error(found.score[t], alpha) < 1e-9
+        assert found.optimality[t] == pytest.approx(step, rel=1e-6)
+        wanted = oracles.map_objective(A, Y[t], 0.1, eps, found.score[t])
+        assert found.objective[t] == pytest.approx(wanted, rel=1e-9)
+
+
+def test_single_precision_follows():
+    A, Y, _ = make_problem(33, 12, 3, dtype=np.complex64)
+    found = mmv.map_cd(A, Y, 0.1, 0.1, max_iter=5, tol=0)
+    alpha, _ = oracles.map_cd(A.astype(complex), Y[0].astype(complex), 0.1, 5, 0.1)
+    assert relative_error(found.score[0], alpha) < 1e-3
+    assert found.score.dtype == found.objective.dtype == np.float32
+
+
+@pytest.mark.parametrize("eps", [0.1, 0.7])
+@pytest.mark.parametrize("upper", [0.3, np.linspace(0.2, 2.0, 40)], ids=["one bound", "a bound each"])
+def test_keeps_within_its_box(problem, eps, upper):
+    A, Y, _ = problem
+    found = mmv.map_cd(A, Y, 0.1, eps, upper=upper, max_iter=6, tol=0)
+    assert (found.score >= 0).all()
+    assert (found.score <= upper).all()
+    alpha, _ = oracles.map_cd(A, Y[0], 0.1, 6, eps, upper=upper)
+    assert relative_error(found.score[0], alpha) < 1e-9
+
+
+def test_even_odds_are_maximum_likelihood(problem):
+    A, Y, _ = problem
+    np.testing.assert_array_equal(mmv.map_cd(A, Y, 0.1, 0.5).score, mmv.ml_cd(A, Y, 0.1).score)
+
+
+def test_channel_variance_turns_powers_into_activities(problem):
+    A, Y, _ = problem
+    gains = np.linspace(0.5, 3.0, A.shape[1])
+    scaled = mmv.map_cd(A, Y, 0.1, 0.1, channel_var=gains, max_iter=6, tol=0)
+    alpha, _ = oracles.map_cd(A, Y[0], 0.1, 6, 0.1, channel_var=gains)
+    assert relative_error(scaled.score[0], alpha) < 1e-9
+
+
+@pytest.mark.parametrize("eps", [0.1, 0.8])
+def test_falls_in_every_sweep_and_ends_at_coordinate_minima(problem, eps):
+    A, Y, _ = problem
+    course = [mmv.map_cd(A, Y, 0.1, eps, max_iter=k, tol=0).objective for k in range(1, 8)]
+    assert (np.diff(course, axis=0) <= 1e-10).all()
+    found = mmv.map_cd(A, Y, 0.1, eps, tol=1e-9)
+    assert found.converged.all()
+    for n in range(A.shape[1]):
+        for value in np.linspace(0, 1.0 if eps > 0.5 else 3.0, 41):
+            alpha = found.score[0].copy()
+            alpha[n] = value
+            assert oracles.map_objective(A, Y[0], 0.1, eps, alpha) > found.objective[0] - 1e-7
+
+
+def test_rarer_devices_score_less(problem):
+    A, Y, _ = problem
+    totals = [mmv.map_cd(A, Y, 0.1, eps).score.sum() for eps in (0.4, 0.1, 1e-3)]
+    assert totals == sorted(totals, reverse=True)
