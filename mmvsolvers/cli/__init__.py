@@ -1,0 +1,5 @@
+"""The ``mmv`` command."""
+
+from mmvsolvers.cli.app import main
+
+__all__ = ["main"]

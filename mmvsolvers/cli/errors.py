@@ -1,0 +1,49 @@
+"""What the user sees when something is wrong: one line on stderr and a non-zero exit, never a traceback."""
+
+import os
+import sys
+from typing import Any, cast
+
+import typer
+from typer.core import TyperGroup
+
+# Of click or, in newer versions, of typer's own copy of it: the base of all usage errors.
+_TYPER_ERROR = cast(type[Exception], typer.BadParameter.mro()[2])
+_USER_ERRORS = (_TYPER_ERROR, ValueError, TypeError, OSError, MemoryError, ImportError)
+_EXTRA_OF_PACKAGE = {"torch": "nn", "safetensors": "nn", "joblib": "distributed", "dask": "distributed"}
+
+
+class OneLineErrors(TyperGroup):
+    """A group of commands that ends with one line about a user's error.
+
+    The exit status is 0 for success, 1 for an error in the data or the machine, 2 for one in the command line and 130
+    after Ctrl-C.
+    """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and exit, or return what it returned outside standalone mode."""
+        standalone, extra["standalone_mode"] = extra.get("standalone_mode", True), False
+        if not standalone:
+            return super().main(*args, **extra)
+        try:
+            status = super().main(*args, **extra)
+        except BrokenPipeError:
+            # The reader of our output has gone, as `head` does; nothing must be flushed to it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = 1
+        except typer.Abort:
+            status = 130
+        except _USER_ERRORS as error:
+            typer.echo(f"Error: {_in_words(error)}", err=True)
+            status = getattr(error, "exit_code", 1)
+        sys.exit(status)
+
+
+def _in_words(error: Exception) -> str:
+    """Return a message on one line."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    if package in _EXTRA_OF_PACKAGE:
+        extra = _EXTRA_OF_PACKAGE[package]
+        return f"this command needs {package}; install it with: pip install 'mmvsolvers[{extra}]'"
+    message = str(getattr(error, "format_message", error.__str__)())
+    return " ".join(message.split()) or type(error).__name__
