@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from inspect import signature
+from difflib import get_close_matches
+from inspect import Parameter, signature
 from types import MappingProxyType
 from typing import Any
 
@@ -50,6 +51,12 @@ class Solver:
         """Names of the arguments besides A and Y, needs included."""
         return tuple(signature(self.run).parameters)[2:]
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of those that have no default."""
+        parameters = list(signature(self.run).parameters.values())[2:]
+        return tuple(parameter.name for parameter in parameters if parameter.default is Parameter.empty)
+
     def solve(self, data: MMVData, **options: Any) -> SolverResult:
         """Solve all problems of ``data``.
 
@@ -78,3 +85,18 @@ _ALL = (
     Solver("ml_mmse", ml_mmse, "ML-MMSE", ("noise_var", "channel_var", "threshold"), True, 55),
 )
 SOLVERS: Mapping[str, Solver] = MappingProxyType({solver.name: solver for solver in _ALL})
+
+
+def find_solver(name: str) -> Solver:
+    """Return the solver of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message suggests one.
+    """
+    if name not in SOLVERS:
+        close = get_close_matches(name, SOLVERS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SOLVERS)}"
+        raise ValueError(f"no solver is called {name!r}; {hint}")
+    return SOLVERS[name]

@@ -1,0 +1,164 @@
+"""`mmv solve`: a user's own pilots and received signals."""
+
+import time
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+_SIDE = "What the solver must know"
+_TUNING = "Tuning"
+_LAYOUT = "Layout of the file"
+_OUTPUT = "Output"
+
+
+def solve(
+    file: Annotated[Path, typer.Argument(help="A .mat (v5 or v7.3), .npz, .h5 or .hdf5 file.")],
+    solver: Annotated[str, typer.Option("--solver", "-s", help="Name of a solver, such as ml_cd.")],
+    noise_var: Annotated[
+        float | None, typer.Option(help="σ² of one complex entry of Y.", rich_help_panel=_SIDE)
+    ] = None,
+    activity_prob: Annotated[
+        str | None, typer.Option(help="ε: a number, or a variable of the file.", rich_help_panel=_SIDE)
+    ] = None,
+    channel_var: Annotated[
+        str | None, typer.Option(help="g: a number, or a variable of the file.", rich_help_panel=_SIDE)
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="Scores above it mean active.", rich_help_panel=_SIDE)] = None,
+    lam: Annotated[float | None, typer.Option(help="λ of the LASSOs [by rule].", rich_help_panel=_TUNING)] = None,
+    rho: Annotated[str | None, typer.Option(help="ρ of ADMM, or adaptive [by rule].", rich_help_panel=_TUNING)] = None,
+    damping: Annotated[str | None, typer.Option(help="Of AMP: a number or adaptive.", rich_help_panel=_TUNING)] = None,
+    onsager: Annotated[str | None, typer.Option(help="Of AMP: matrix or printed.", rich_help_panel=_TUNING)] = None,
+    column_scaling: Annotated[
+        str | None, typer.Option(help="Of AMP: own or sqrt_length.", rich_help_panel=_TUNING)
+    ] = None,
+    upper: Annotated[float | None, typer.Option(help="Largest activity of MAP.", rich_help_panel=_TUNING)] = None,
+    max_iter: Annotated[int | None, typer.Option(help="Most iterations.", rich_help_panel=_TUNING)] = None,
+    tol: Annotated[float | None, typer.Option(help="Tolerance; 0 for a fixed count.", rich_help_panel=_TUNING)] = None,
+    pilots_name: Annotated[str, typer.Option(help="Variable with the pilots.", rich_help_panel=_LAYOUT)] = "A",
+    received_name: Annotated[str, typer.Option(help="Variable with the signals.", rich_help_panel=_LAYOUT)] = "Y",
+    pilots_axes: Annotated[str, typer.Option(help="LN or NL.", rich_help_panel=_LAYOUT)] = "LN",
+    received_axes: Annotated[
+        str | None,
+        typer.Option(help="Such as LM, TLM or LMT: L, M and a letter for each batch axis.", rich_help_panel=_LAYOUT),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[FILE.SOLVER.suffix]", rich_help_panel=_OUTPUT)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the output file.", rich_help_panel=_OUTPUT)] = False,
+) -> None:
+    """Solve the problems in FILE and write the estimate beside it, in the same format and axis order.
+
+    Written are X (N in the place of L), score, objective, optimality, n_iter, converged, diverged and, where a threshold
+    is given, active.
+    """
+    from mmvsolvers.files import is_matlab73, load_arrays, refuse_to_overwrite, save_arrays
+    from mmvsolvers.registry import find_solver
+
+    entry = find_solver(solver)
+    output = output or file.with_name(f"{file.stem}.{solver}{file.suffix}")
+    refuse_to_overwrite(output, overwrite)
+    arrays = load_arrays(file)
+    A = _transposed(_variable(arrays, pilots_name, file), pilots_name, pilots_axes, "LN")
+    axes = received_axes or _default_axes(_variable(arrays, received_name, file).ndim)
+    batch = "".join(axis for axis in axes if axis not in "LM")
+    Y = _transposed(_variable(arrays, received_name, file), received_name, axes, batch + "LM")
+
+    given = {
+        "noise_var": noise_var,
+        "activity_prob": _number_or_variable(activity_prob, arrays),
+        "channel_var": _number_or_variable(channel_var, arrays),
+        "lam": lam,
+        "rho": _number_or_word(rho),
+        "damping": _number_or_word(damping),
+        "onsager": onsager,
+        "column_scaling": column_scaling,
+        "upper": upper,
+        "max_iter": max_iter,
+        "tol": tol,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    if "threshold" in entry.needs and threshold is not None:
+        options["threshold"] = threshold
+    _check_options(solver, entry.options, entry.required, options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        result = entry.run(A, Y, **options)
+        seconds = time.perf_counter() - start
+    for warning in caught:
+        typer.echo(f"Warning: {warning.message}", err=True)
+
+    estimate: dict[str, Any] = {
+        "score": result.score,
+        "objective": result.objective,
+        "optimality": result.optimality,
+        "n_iter": result.n_iter,
+        "converged": result.converged,
+        "diverged": result.diverged,
+    }
+    if result.X is not None:
+        estimate["X"] = np.transpose(result.X, [(batch + "LM").index(axis) for axis in axes])
+    if threshold is not None:
+        estimate["active"] = result.score > threshold
+    matlab73 = file.suffix.lower() == ".mat" and is_matlab73(file)
+    save_arrays(output, estimate, overwrite=overwrite, matlab73=matlab73)
+    active = f", {estimate['active'].sum()} devices active" if threshold is not None else ""
+    typer.echo(
+        f"{entry.label}: {result.converged.sum()} of {result.converged.size} problems converged in {seconds:.3g} s"
+        f"{active}; wrote {', '.join(estimate)} to {output}"
+    )
+
+
+def _variable(arrays: dict[str, NDArray[Any]], name: str, file: Path) -> NDArray[Any]:
+    from mmvsolvers.files import describe
+
+    if name not in arrays:
+        raise ValueError(f"{file} has no variable {name!r}; it holds {describe(arrays)}")
+    return arrays[name]
+
+
+def _default_axes(ndim: int) -> str:
+    if ndim > 3:
+        raise ValueError(f"--received-axes is needed for a variable with {ndim} axes, such as STLM")
+    return "TLM"[3 - ndim :]
+
+
+def _transposed(array: NDArray[Any], name: str, axes: str, wanted: str) -> NDArray[Any]:
+    """Bring an array whose axes are called ``axes`` into the order ``wanted``."""
+    if sorted(axes) != sorted(wanted) or len(set(axes)) != len(axes) or not {"L"} < set(axes):
+        raise ValueError(f"axes of {name} must be an order of {', '.join(wanted)}, each once; got {axes!r}")
+    if array.ndim != len(axes):
+        raise ValueError(f"{name} has shape {array.shape}, which does not fit the axes {axes!r}")
+    if array.dtype.kind in "iub":
+        raise TypeError(f"{name} is of integer type {array.dtype}; save it as double")
+    return np.transpose(array, [axes.index(axis) for axis in wanted])
+
+
+def _number_or_variable(text: str | None, arrays: dict[str, NDArray[Any]]) -> Any:
+    if text is None or text not in arrays:
+        return _number_or_word(text)
+    return arrays[text].squeeze()
+
+
+def _number_or_word(text: str | None) -> float | str | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def _check_options(solver: str, takes: tuple[str, ...], required: tuple[str, ...], given: dict[str, Any]) -> None:
+    for name in given:
+        if name not in takes:
+            raise ValueError(f"{solver} has no option {_flag(name)}; it takes {', '.join(map(_flag, takes))}")
+    missing = [name for name in required if name not in given]
+    if missing:
+        raise ValueError(f"{solver} needs {' and '.join(map(_flag, missing))}")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

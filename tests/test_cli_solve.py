@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import make_problem
+from typer.testing import CliRunner
+
+import mmvsolvers as mmv
+from mmvsolvers.cli import main
+from mmvsolvers.files import is_matlab73, load_arrays, save_arrays
+
+SIDE = {
+    "noise_var": ["--noise-var", "0.1"],
+    "activity_prob": ["--activity-prob", "0.2"],
+    "threshold": ["--threshold", "0.3"],
+    "channel_var": [],
+}
+A, Y, _ = make_problem(20, 10, 3, T=2)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["solve", *map(str, arguments)])
+
+
+@pytest.mark.filterwarnings("ignore::mmvsolvers.DivergenceWarning", "ignore::mmvsolvers.ConvergenceWarning")
+@pytest.mark.parametrize("name", mmv.SOLVERS)
+def test_writes_what_the_solver_says(tmp_path, name):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    solver = mmv.SOLVERS[name]
+    done = run(tmp_path / "mine.npz", "--solver", name, *[word for need in solver.needs for word in SIDE[need]])
+    assert done.exit_code == 0, done.output
+    found = load_arrays(tmp_path / f"mine.{name}.npz")
+    known = {"noise_var": 0.1, "activity_prob": 0.2, "threshold": 0.3, "channel_var": 1.0}
+    wanted = solver.run(A, Y, **{need: known[need] for need in solver.needs})
+    np.testing.assert_array_equal(found["score"], wanted.score)
+    np.testing.assert_array_equal(found["converged"], wanted.converged)
+    assert ("X" in found) == solver.recovers_signal
+    if solver.recovers_signal:
+        np.testing.assert_array_equal(found["X"], wanted.X)
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".h5"])
+@pytest.mark.parametrize("matlab73", [False, True])
+def test_keeps_format_names_and_axes(tmp_path, suffix, matlab73):
+    path = tmp_path / f"mine{suffix}"
+    save_arrays(path, {"S": A.T, "rx": Y.transpose(1, 2, 0), "eps": np.full(20, 0.2)}, matlab73=matlab73)
+    layout = ["--pilots-name", "S", "--pilots-axes", "NL", "--received-name", "rx", "--received-axes", "LMT"]
+    done = run(path, "-s", "group_lasso_bcd", *layout, "--lam", "2", "--threshold", "0.1")
+    assert done.exit_code == 0, done.output
+    written = tmp_path / f"mine.group_lasso_bcd{suffix}"
+    found = load_arrays(written)
+    wanted = mmv.group_lasso_bcd(A, Y, 2.0)
+    np.testing.assert_allclose(found["X"], wanted.X.transpose(1, 2, 0))
+    np.testing.assert_array_equal(found["active"].astype(bool), wanted.score > 0.1)
+    assert is_matlab73(written) == is_matlab73(path)
+    done = run(path, "-s", "map_cd", *layout, "--noise-var", "0.1", "--activity-prob", "eps")
+    assert done.exit_code == 0, done.output
+
+
+ERRORS = {
+    "unknown solver": (["-s", "ml_ced"], "did you mean 'ml_cd'?"),
+    "what it must know": (["-s", "ml_cd"], "ml_cd needs --noise-var"),
+    "option of another solver": (["-s", "ml_cd", "--noise-var", "1", "--rho", "2"], "ml_cd has no option --rho"),
+    "missing variable": (["-s", "group_lasso_bcd", "--received-name", "rx"], "no variable 'rx'; it holds A complex128"),
+    "axes": (["-s", "group_lasso_bcd", "--received-axes", "TML"], "Y must have shape"),
+    "too few axes": (["-s", "group_lasso_bcd", "--received-axes", "LM"], "does not fit the axes 'LM'"),
+    "bad value": (["-s", "ml_cd", "--noise-var", "-1"], "noise_var must be finite and positive; got -1"),
+    "bad word": (["-s", "group_lasso_admm", "--rho", "fast"], "rho must be one of 'adaptive'"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_says_what_is_wrong_on_one_line(tmp_path, case):
+    arguments, words = ERRORS[case]
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    done = run(tmp_path / "mine.npz", *arguments)
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_never_overwrites_unasked(tmp_path):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    assert run(tmp_path / "mine.npz", "-s", "group_lasso_bcd").exit_code == 0
+    again = run(tmp_path / "mine.npz", "-s", "group_lasso_bcd")
+    assert again.exit_code == 1
+    assert "is there already" in again.stderr
+    assert run(tmp_path / "mine.npz", "-s", "group_lasso_bcd", "--overwrite").exit_code == 0
+
+
+def test_integer_pilots_are_explained(tmp_path):
+    save_arrays(tmp_path / "mine.mat", {"A": np.sign(A.real).astype(np.int8), "Y": Y})
+    done = run(tmp_path / "mine.mat", "-s", "group_lasso_bcd")
+    assert "A is of integer type int8; save it as double" in done.stderr
+
+
+def test_shows_no_traceback_in_a_real_shell(tmp_path):
+    command = [sys.executable, "-c", "from mmvsolvers.cli import main; main()", "solve", str(tmp_path / "no.mat")]
+    done = subprocess.run([*command, "-s", "ml_cd"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: no such file: {tmp_path / 'no.mat'}\n"
