@@ -1,6 +1,4 @@
-"""The one protocol by which solvers and learned decoders are compared: thresholds from training data, figures from
-test data.
-"""
+"""The one protocol by which decoders are compared: thresholds from training data, figures from test data."""
 
 import time
 import warnings

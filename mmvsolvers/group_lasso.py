@@ -85,7 +85,8 @@ def penalty_parameter(batch: Batch, lams: NDArray[np.floating], rho: ArrayLike |
             as_choice("rho", rho, ("adaptive",))
         largest = _lambda_max(batch)
         fraction = np.divide(lams, largest, out=np.ones_like(lams), where=largest > 0)
-        return (batch.N / 5 * np.clip(fraction, 0.01, 1.0)).astype(batch.real_dtype)
+        default: NDArray[np.floating] = batch.N / 5 * np.clip(fraction, 0.01, 1.0)
+        return default.astype(batch.real_dtype)
     return batch.per_problem("rho", rho, POSITIVE)
 
 
@@ -97,7 +98,8 @@ def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:
 def _lambda_max(batch: Batch) -> NDArray[np.floating]:
     adjoint = batch.A.conj().T
     largest = [row_scores(adjoint @ Y_t).max() for Y_t in batch.Y]
-    return np.sqrt(batch.M * np.array(largest), dtype=batch.real_dtype)
+    lengths: NDArray[np.floating] = np.sqrt(batch.M * np.array(largest))
+    return lengths.astype(batch.real_dtype)
 
 
 def _duality_gap(A: NDArray[np.inexact], Y: NDArray[np.inexact], X: NDArray[np.inexact], lam: float) -> float:

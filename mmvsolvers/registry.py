@@ -76,8 +76,8 @@ class Solver:
 
 
 _ALL = (
-    Solver("group_lasso_bcd", group_lasso_bcd, "GROUP LASSO (BCD)", (), True, 200),
-    Solver("group_lasso_admm", group_lasso_admm, "GROUP LASSO (ADMM)", (), True, 200),
+    Solver("group_lasso_bcd", group_lasso_bcd, "GROUP LASSO BCD", (), True, 200),
+    Solver("group_lasso_admm", group_lasso_admm, "GROUP LASSO ADMM", (), True, 200),
     Solver("amp_mmse", amp_mmse, "AMP", ("activity_prob", "channel_var"), True, 50),
     Solver("ml_cd", ml_cd, "ML", ("noise_var",), False, 55),
     Solver("map_cd", map_cd, "MAP", ("noise_var", "activity_prob", "channel_var"), False, 55),

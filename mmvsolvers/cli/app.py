@@ -2,6 +2,7 @@
 
 import typer
 
+from mmvsolvers.cli.compare import compare
 from mmvsolvers.cli.errors import OneLineErrors
 from mmvsolvers.cli.evaluate import evaluate
 from mmvsolvers.cli.export import export
@@ -16,5 +17,5 @@ main = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (solve, train, evaluate, export):
+for command in (compare, solve, train, evaluate, export):
     main.command()(command)

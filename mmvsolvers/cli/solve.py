@@ -9,6 +9,8 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from mmvsolvers.cli.parsing import number_or_word
+
 _SIDE = "What the solver must know"
 _TUNING = "Tuning"
 _LAYOUT = "Layout of the file"
@@ -52,8 +54,8 @@ def solve(
 ) -> None:
     """Solve the problems in FILE and write the estimate beside it, in the same format and axis order.
 
-    Written are X (N in the place of L), score, objective, optimality, n_iter, converged, diverged and, where a threshold
-    is given, active.
+    Written are X (N in the place of L), score, objective, optimality, n_iter, converged, diverged and, with a
+    threshold, active.
     """
     from mmvsolvers.files import is_matlab73, load_arrays, refuse_to_overwrite, save_arrays
     from mmvsolvers.registry import find_solver
@@ -72,8 +74,8 @@ def solve(
         "activity_prob": _number_or_variable(activity_prob, arrays),
         "channel_var": _number_or_variable(channel_var, arrays),
         "lam": lam,
-        "rho": _number_or_word(rho),
-        "damping": _number_or_word(damping),
+        "rho": rho and number_or_word(rho),
+        "damping": damping and number_or_word(damping),
         "onsager": onsager,
         "column_scaling": column_scaling,
         "upper": upper,
@@ -139,16 +141,9 @@ def _transposed(array: NDArray[Any], name: str, axes: str, wanted: str) -> NDArr
 
 
 def _number_or_variable(text: str | None, arrays: dict[str, NDArray[Any]]) -> Any:
-    if text is None or text not in arrays:
-        return _number_or_word(text)
-    return arrays[text].squeeze()
-
-
-def _number_or_word(text: str | None) -> float | str | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text
+    if text is None:
+        return None
+    return arrays[text].squeeze() if text in arrays else number_or_word(text)
 
 
 def _check_options(solver: str, takes: tuple[str, ...], required: tuple[str, ...], given: dict[str, Any]) -> None:

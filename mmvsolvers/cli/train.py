@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mmvsolvers.cli.learned import require_torch
-from mmvsolvers.scenarios import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.cli.parsing import Case, activity_model, number_or_word
 
 
 class Scheme(StrEnum):
@@ -17,14 +17,6 @@ class Scheme(StrEnum):
     AMP_NN = "amp_nn"
     COVARIANCE_NN = "covariance_nn"
     MAP_NN = "map_nn"
-
-
-class Case(StrEnum):
-    """The activity models."""
-
-    INDEPENDENT = "independent"
-    SINGLE_GROUP = "single-group"
-    GROUPS = "groups"
 
 
 def train(
@@ -64,7 +56,7 @@ def train(
     from mmvsolvers_nn import train as run
 
     configuration = Configuration(
-        scenario=Scenario(N=N, L=L, M=M, activity=_activity(case, p, ratio, n_groups), noise_var=noise_var),
+        scenario=Scenario(N=N, L=L, M=M, activity=activity_model(case, p, ratio, n_groups), noise_var=noise_var),
         architecture=Architecture(
             scheme=scheme.value,
             U=U,
@@ -74,7 +66,7 @@ def train(
             pilots=pilots,
             lam=lam,
             rho=rho,
-            damping=_number_or_word(damping),
+            damping=number_or_word(damping),
         ),
         optimisation=Optimisation(
             seed=seed,
@@ -91,20 +83,3 @@ def train(
     )
     run(configuration, out, device=device, show_progress=True)
     typer.echo(f"wrote {out}/weights.safetensors; compare with: mmv evaluate {out}")
-
-
-def _activity(case: Case, p: float, ratio: float, n_groups: int) -> ActivityModel:
-    match case:
-        case Case.INDEPENDENT:
-            return IndependentActivity(p, ratio)
-        case Case.SINGLE_GROUP:
-            return SingleActiveGroup(p)
-        case Case.GROUPS:
-            return GroupActivity(p, n_groups)
-
-
-def _number_or_word(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -1,0 +1,95 @@
+import csv
+
+import pytest
+from typer.testing import CliRunner
+
+import mmvsolvers as mmv
+from mmvsolvers.cli import main
+
+QUICK = ["--devices", "20", "--pilot-lengths", "6,10", "--samples", "5", "--train-samples", "10", "--pilot-draws", "2"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["compare", *QUICK, *map(str, arguments)])
+
+
+def read(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    path = tmp_path_factory.mktemp("compare") / "all.png"
+    done = run("--output", path)
+    assert done.exit_code == 0, done.output
+    return path, done.output
+
+
+def test_compares_all_solvers_at_all_lengths(output):
+    path, printed = output
+    rows = read(path.with_suffix(".csv"))
+    assert [(row["L"], row["solver"]) for row in rows] == [(L, name) for L in ("6", "10") for name in mmv.SOLVERS]
+    assert all(
+        float(row["error_rate_low"]) <= float(row["error_rate"]) <= float(row["error_rate_high"]) for row in rows
+    )
+    assert [row["solver"] for row in rows if row["mse"]] == 2 * [
+        s.name for s in mmv.SOLVERS.values() if s.recovers_signal
+    ]
+    assert all(solver.label in printed for solver in mmv.SOLVERS.values())
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_seed_gives_the_same_figures_again(output, tmp_path):
+    assert run("--output", tmp_path / "again.png").exit_code == 0
+    for old, new in zip(read(output[0].with_suffix(".csv")), read(tmp_path / "again.csv"), strict=True):
+        del old["seconds_per_sample"], new["seconds_per_sample"]
+        assert old == new
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "svg"])
+def test_every_option_counts(tmp_path, suffix):
+    scene = [
+        "--activity",
+        "groups",
+        "--groups",
+        5,
+        "--snr-db",
+        10,
+        "--pilots",
+        "unit-norm",
+        "--antenna-correlation",
+        0.5,
+    ]
+    tuning = ["--lam", 3, "--rho", 2, "--damping", 0.7, "--onsager", "printed", "--column-scaling", "sqrt_length"]
+    done = run(
+        "--output", tmp_path / f"a.{suffix}", *scene, *tuning, "--upper", 2, "--paper-iterations", "-s", "amp_mmse"
+    )
+    assert done.exit_code == 0, done.output
+    assert [row["solver"] for row in read(tmp_path / "a.csv")] == ["amp_mmse", "amp_mmse"]
+    assert (tmp_path / f"a.{suffix}").stat().st_size > 1000
+
+
+def test_never_overwrites_unasked(output):
+    again = run("--output", output[0])
+    assert again.exit_code == 1
+    assert "is there already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-s", "amp_mse"], "no solver is called 'amp_mse'; did you mean 'amp_mmse'?"),
+        (["--pilot-lengths", "8;9"], "--pilot-lengths must be integers separated by commas; got '8;9'"),
+        (["--output", "a.txt"], "--output must end in .png, .pdf or .svg; got a.txt"),
+        (["--noise-var", "0.1", "--snr-db", "3"], "noise_var"),
+        (["--activity", "groups", "--groups", "7"], "7"),
+    ],
+)
+def test_says_what_is_wrong_on_one_line(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    assert done.exit_code == 1
+    assert done.stderr.strip().count("\n") == 0
+    assert words in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,66 @@
+import warnings
+
+import numpy as np
+import pytest
+
+import mmvsolvers as mmv
+from mmvsolvers.evaluation import average
+from mmvsolvers.result import SolverResult
+
+
+def draw(seed, T, **options):
+    rng = np.random.default_rng(seed)
+    activity = mmv.IndependentActivity(0.1)
+    return mmv.generate(rng, N=20, L=10, M=3, T=T, activity=activity, noise_var=0.1, **options)
+
+
+@pytest.fixture(scope="module")
+def data():
+    train = draw(0, 60)
+    return train, draw(1, 40, pilots=train.A)
+
+
+@pytest.mark.parametrize("name", mmv.SOLVERS)
+def test_measures_what_the_solver_finds_at_the_threshold_learned(data, name):
+    train, test = data
+    solver = mmv.SOLVERS[name]
+    found = mmv.evaluate(solver, train, test)
+    options = {}
+    if name == "ml_mmse":
+        options["threshold"] = mmv.best_threshold(mmv.ml_cd(train.A, train.Y, 0.1).score, train.activity)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mmv.DivergenceWarning)
+        warnings.simplefilter("ignore", mmv.ConvergenceWarning)
+        learned = mmv.best_threshold(solver.solve(train, **options).score, train.activity)
+        result = solver.solve(test, **options)
+    assert found.threshold == learned
+    assert found.error_rate == mmv.error_rate(result.score > learned, test.activity)
+    assert found.mse == (mmv.mse(result.X, test.X) if solver.recovers_signal else None)
+    assert found.n_diverged == result.diverged.sum()
+    assert found.seconds_per_sample > 0
+
+
+def test_counts_what_did_not_converge(data):
+    found = mmv.evaluate(mmv.SOLVERS["ml_cd"], *data, max_iter=1)
+    assert found.n_unconverged == data[1].T
+    assert mmv.evaluate(mmv.SOLVERS["ml_cd"], *data, max_iter=1, tol=0).n_unconverged == 0
+
+
+def test_takes_any_decoder(data):
+    class Oracle:
+        name = "oracle"
+
+        def solve(self, data, **options):
+            done = np.ones(data.T, bool)
+            zero = np.zeros(data.T)
+            return SolverResult(data.X, data.activity.astype(float), zero, zero, zero.astype(int), done, ~done)
+
+    found = mmv.evaluate(Oracle(), *data)
+    assert float(found.mse) == float(found.error_rate) == 0
+
+
+def test_the_interval_of_an_average_is_over_the_draws(data):
+    draws = [mmv.evaluate(mmv.SOLVERS["group_lasso_bcd"], draw(k, 30), draw(k, 30)) for k in range(5)]
+    found = average(draws)
+    assert found.mse == mmv.Estimate.of([float(one.mse) for one in draws])
+    assert average(draws[:1]) == draws[0]
