@@ -1,0 +1,59 @@
+import subprocess
+import sys
+
+import pytest
+
+
+def python(code, **environment):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+HEAVY = ("torch", "numba", "scipy", "matplotlib", "h5py", "typer", "rich")
+LOADED = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
+
+
+def test_importing_is_light():
+    assert python(f"import mmvsolvers; {LOADED}") == []
+
+
+def test_solving_and_comparing_need_no_torch():
+    code = "import numpy as np, mmvsolvers as mmv; mmv.group_lasso_bcd(np.eye(2), np.eye(2), 0.1); "
+    assert not {"torch", "matplotlib", "typer"} & set(python(code + LOADED))
+    assert "torch" not in python(f"import mmvsolvers.cli.app, mmvsolvers.comparison, mmvsolvers.files; {LOADED}")
+
+
+def test_a_second_process_does_not_compile():
+    code = (
+        "import numpy as np, mmvsolvers as mmv; from mmvsolvers import kernels\n"
+        "mmv.group_lasso_admm(np.eye(2) + 0j, np.eye(2) + 0j, 0.1)\n"
+        "stats = kernels.group_lasso_admm.solve_batch.stats\n"
+        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))"
+    )
+    python(code)
+    assert python(code) == ["1", "0"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs another user")
+def test_a_read_only_install_still_solves(tmp_path):
+    # numba keeps compiled code beside the source, or where that cannot be written in the user's own cache
+    import os
+    import shutil
+    from pathlib import Path
+
+    import mmvsolvers
+
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become a user who may not write")
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if os.access(folder, os.W_OK) and folder != Path("/tmp") and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    source = Path(mmvsolvers.__file__).parent
+    shutil.copytree(source, tmp_path / "mmvsolvers", ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "import numpy as np, mmvsolvers as mmv; print(mmv.group_lasso_admm(np.eye(2), np.eye(2), 0.1).converged.all())"
+    )
+    environment = {"PYTHONPATH": str(tmp_path), "HOME": "/nonexistent", "PATH": os.environ["PATH"]}
+    assert python(code, env=environment, cwd="/", user=65534) == ["True"]
