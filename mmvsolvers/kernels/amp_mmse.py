@@ -3,8 +3,9 @@
 from collections import namedtuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import copy_into, squared_norm
 
 # Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
@@ -23,7 +24,7 @@ Prior = namedtuple("Prior", "log_odds_silent variance")
 State = namedtuple("State", "X R Q mean weighted ahead")
 
 
-@njit(cache=True)
+@njit()
 def posterior_activity(log_t):
     """Return 1/(1 + t) without forming t where it would overflow."""
     if log_t > 0.0:
@@ -32,7 +33,7 @@ def posterior_activity(log_t):
     return 1.0 / (1.0 + np.exp(log_t))
 
 
-@njit(cache=True)
+@njit()
 def denoise(prior, tau2, printed, state):
     """Put the posterior means of the rows of Q into ``mean``, and Q's conjugate rows times their weights in J.
 
@@ -59,7 +60,7 @@ def denoise(prior, tau2, printed, state):
     return identity
 
 
-@njit(cache=True)
+@njit()
 def iterate(A, conjugate, Y, prior, tau2, printed, state):
     """Compute the undamped next X in ``mean`` and the undamped next R in ``ahead``; return the power of the latter."""
     L, M = Y.shape
@@ -82,7 +83,7 @@ def iterate(A, conjugate, Y, prior, tau2, printed, state):
     return power / (L * M)
 
 
-@njit(cache=True)
+@njit()
 def move(target, ahead, damping):
     """Move ``target`` towards ``ahead`` by the share ``damping``; return the squared norms of step and result."""
     share = target.real.dtype.type(damping)
@@ -96,7 +97,7 @@ def move(target, ahead, damping):
     return step, size
 
 
-@njit(cache=True)
+@njit()
 def adapt(share, tau2, tau2_ahead):
     """Return the share of the new iterate to take after τ² went to ``tau2_ahead``."""
     if tau2_ahead > tau2:
@@ -104,7 +105,7 @@ def adapt(share, tau2, tau2_ahead):
     return min(DAMPING_UP * share, 1.0)
 
 
-@njit(cache=True)
+@njit()
 def mean_power(R):
     """Return ‖R‖²_F over its number of entries."""
     power = 0.0
@@ -113,7 +114,7 @@ def mean_power(R):
     return power / R.size
 
 
-@njit(cache=True)
+@njit()
 def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
     """Solve one problem from X (N, M) = 0, in place; return τ², the last relative change, iterations and divergence.
 
@@ -153,7 +154,7 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
     return tau2, change, done, diverged
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def solve_batch(A, conjugate, Y, log_odds_silent, variance, damping, printed, max_iter, tol):
     """Solve T problems in parallel, on the scaled model.
 

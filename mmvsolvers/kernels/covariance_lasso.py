@@ -8,8 +8,9 @@ not, E is kept up to date, a block of devices at a time.
 from collections import namedtuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import gather_rows, real_inner, squared_norm, subtract
 
 # Devices a block.
@@ -24,7 +25,7 @@ Pilots = namedtuple("Pilots", "rows conjugate squares gram")
 State = namedtuple("State", "r gradient E")
 
 
-@njit(cache=True)
+@njit()
 def squared_gram(rows, conjugate):
     """Return |AᴴA|², elementwise, a block of rows at a time."""
     N = rows.shape[0]
@@ -38,7 +39,7 @@ def squared_gram(rows, conjugate):
     return gram
 
 
-@njit(cache=True)
+@njit()
 def step(n, gradient, square, lam, r):
     """Move r_n to its coordinate minimum; return the change."""
     new = max(0.0, r[n] + (gradient - lam) / (square * square))
@@ -47,7 +48,7 @@ def step(n, gradient, square, lam, r):
     return change
 
 
-@njit(cache=True)
+@njit()
 def gram_sweep(pilots, devices, lam, state):
     """Visit ``devices`` in order with all gradients kept up to date; return the largest |change|·‖a_n‖⁴."""
     largest = 0.0
@@ -60,7 +61,7 @@ def gram_sweep(pilots, devices, lam, state):
     return largest
 
 
-@njit(cache=True)
+@njit()
 def block_gradients(conjugate, rows, E, gradient):
     """Set ``gradient`` to a_nᴴEa_n for the devices of a block."""
     products = np.dot(conjugate, E)
@@ -69,7 +70,7 @@ def block_gradients(conjugate, rows, E, gradient):
         gradient[k] = real_inner(products[k], np.conj(rows[k]))
 
 
-@njit(cache=True)
+@njit()
 def residual_sweep(pilots, devices, lam, state):
     """Visit ``devices`` in order with E kept up to date; return the largest |change|·‖a_n‖⁴."""
     largest = 0.0
@@ -93,7 +94,7 @@ def residual_sweep(pilots, devices, lam, state):
     return largest
 
 
-@njit(cache=True)
+@njit()
 def sweep(pilots, devices, lam, state):
     """Visit ``devices`` in order in the form that the pilots are in."""
     if pilots.gram.size:
@@ -101,7 +102,7 @@ def sweep(pilots, devices, lam, state):
     return residual_sweep(pilots, devices, lam, state)
 
 
-@njit(cache=True)
+@njit()
 def set_residual(pilots, S, r, E):
     """Set E = S - A diag(r) Aᴴ."""
     active = np.flatnonzero(r)
@@ -116,7 +117,7 @@ def set_residual(pilots, S, r, E):
         subtract(E, np.dot(rows.T, weighted))
 
 
-@njit(cache=True)
+@njit()
 def certificate(pilots, S, lam, state):
     """Return the objective and its relative duality gap, with E computed anew.
 
@@ -145,7 +146,7 @@ def certificate(pilots, S, lam, state):
     return primal, max(gap, 0.0) / primal if primal > 0.0 else 0.0
 
 
-@njit(cache=True)
+@njit()
 def sample_covariance(Y, noise_var):
     """Return S = YYᴴ/M - σ²I."""
     S = np.dot(Y, np.conj(Y).T)
@@ -156,7 +157,7 @@ def sample_covariance(Y, noise_var):
     return S
 
 
-@njit(cache=True)
+@njit()
 def first_gradients(pilots, Y, noise_var):
     """Return a_nᴴSa_n for every device, (N,)."""
     gradient = np.empty(pilots.squares.size)
@@ -166,7 +167,7 @@ def first_gradients(pilots, Y, noise_var):
     return gradient
 
 
-@njit(cache=True)
+@njit()
 def solve(pilots, Y, noise_var, lam, r, max_iter, tol):
     """Solve one problem from r (N,) = 0, in place; return objective, relative gap and sweeps done."""
     S = sample_covariance(Y, noise_var)
@@ -188,7 +189,7 @@ def solve(pilots, Y, noise_var, lam, r, max_iter, tol):
     return objective, gap, done
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def solve_batch(rows, conjugate, squares, gram, Y, noise_var, lam, max_iter, tol):
     """Solve T problems in parallel.
 

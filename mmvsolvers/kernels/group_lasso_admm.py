@@ -3,8 +3,9 @@
 from collections import namedtuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.group_lasso_bcd import certificate
 from mmvsolvers.kernels.shared import squared_norm
 
@@ -17,7 +18,7 @@ IMBALANCE = 10.0
 State = namedtuple("State", "X mean B C difference pull")
 
 
-@njit(cache=True)
+@njit()
 def shrink_rows(X, pull, squares, lam, rho):
     """Set X_n to the group soft threshold of t_n = ‖a_n‖²X_n + pull_n, for every device."""
     for n in range(X.shape[0]):
@@ -29,7 +30,7 @@ def shrink_rows(X, pull, squares, lam, rho):
             X[n, m] = factor * pull[n, m]
 
 
-@njit(cache=True)
+@njit()
 def iterate(A, conjugate, squares, Y, lam, rho, state):
     """Make one iteration in place; return the squared norms of AX̄ - B and of the change of B."""
     N = squares.size
@@ -55,7 +56,7 @@ def iterate(A, conjugate, squares, Y, lam, rho, state):
     return primal, dual
 
 
-@njit(cache=True)
+@njit()
 def rebalance(rho, primal, dual, C):
     """Return ρ moved towards equal residuals, with the scaled multiplier C moved along."""
     # the dual residual of the sharing form is ρ times the change of B
@@ -71,7 +72,7 @@ def rebalance(rho, primal, dual, C):
     return rho * factor
 
 
-@njit(cache=True)
+@njit()
 def solve(A, conjugate, squares, Y, lam, rho, adaptive, X, max_iter, tol):
     """Solve one problem from X = 0, in place; return objective, relative gap and iterations done."""
     state = State(X, np.zeros_like(Y), np.zeros_like(Y), np.zeros_like(Y), np.empty_like(Y), np.empty(X.shape, X.dtype))
@@ -91,7 +92,7 @@ def solve(A, conjugate, squares, Y, lam, rho, adaptive, X, max_iter, tol):
     return objective, gap, done
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def solve_batch(A, conjugate, squares, Y, lam, rho, adaptive, max_iter, tol):
     """Solve T problems in parallel.
 

@@ -12,8 +12,9 @@ coordinate descent", AISTATS 2021), and checks the duality gap over all devices 
 from collections import namedtuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import (
     copy_into,
     gather_rows,
@@ -43,7 +44,7 @@ State = namedtuple("State", "X R correlation seen moved")
 Scratch = namedtuple("Scratch", "devices conjugate rows correlations change")
 
 
-@njit(cache=True)
+@njit()
 def block_grams(rows, conjugate):
     """Return the Gram matrices of the consecutive blocks, one under the other: (W, BLOCK)."""
     W = rows.shape[0]
@@ -57,14 +58,14 @@ def block_grams(rows, conjugate):
     return gram
 
 
-@njit(cache=True)
+@njit()
 def choose_pilots(pilots, devices):
     """Copy the pilots of ``devices``."""
     rows, conjugate = gather_rows(pilots.rows, devices), gather_rows(pilots.conjugate, devices)
     return Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
 
 
-@njit(cache=True)
+@njit()
 def first_restless(pilots, start, stop, lam, state):
     """Return the first device in [start, stop) that may move, or ``stop``."""
     for n in range(start, stop):
@@ -73,7 +74,7 @@ def first_restless(pilots, start, stop, lam, state):
     return stop
 
 
-@njit(cache=True)
+@njit()
 def load_block(pilots, start, stop, lam, state, scratch):
     """Gather the devices of a block that may move, with their a_nᴴR; return how many."""
     count = 0
@@ -91,7 +92,7 @@ def load_block(pilots, start, stop, lam, state, scratch):
     return count
 
 
-@njit(cache=True)
+@njit()
 def threshold_row(t, lam, scale, row, change):
     """Set ``row`` to max(1 - λ/‖t‖, 0)·t·scale and ``change`` to what that changes; return ‖change‖ and ‖t‖."""
     length = np.sqrt(squared_norm(t))
@@ -103,7 +104,7 @@ def threshold_row(t, lam, scale, row, change):
     return np.sqrt(squared_norm(change)), length
 
 
-@njit(cache=True)
+@njit()
 def visit(pilots, k, count, lam, state, scratch):
     """Minimise over the row of X of the block's k-th device, and correct a_nᴴR of those after it."""
     n = scratch.devices[k]
@@ -123,7 +124,7 @@ def visit(pilots, k, count, lam, state, scratch):
     state.seen[n] = state.moved[0]
 
 
-@njit(cache=True)
+@njit()
 def sweep(pilots, lam, state, scratch):
     """Visit every device of ``pilots`` once, in order."""
     N = pilots.norms.size
@@ -145,7 +146,7 @@ def sweep(pilots, lam, state, scratch):
             subtract(state.R, np.dot(scratch.rows[:visited].T, scratch.change[:visited]))
 
 
-@njit(cache=True)
+@njit()
 def active_rows(X):
     """Return the devices whose row of X is not zero."""
     active = np.empty(X.shape[0], np.int64)
@@ -157,7 +158,7 @@ def active_rows(X):
     return active[:count]
 
 
-@njit(cache=True)
+@njit()
 def set_residual(rows, Y, X, R):
     """Set R = Y - Σ_n a_n X_n, with a_nᵀ in ``rows``."""
     copy_into(R, Y)
@@ -166,7 +167,7 @@ def set_residual(rows, Y, X, R):
         subtract(R, np.dot(gather_rows(rows, active).T, gather_rows(X, active)))
 
 
-@njit(cache=True)
+@njit()
 def certificate(conjugate, Y, lam, X, R, lengths):
     """Set ``lengths`` to ‖a_nᴴR‖ of every pilot; return the objective and its relative duality gap."""
     products = np.dot(conjugate, R)
@@ -186,7 +187,7 @@ def certificate(conjugate, Y, lam, X, R, lengths):
     return primal, max(gap, 0.0) / primal if primal > 0.0 else 0.0
 
 
-@njit(cache=True)
+@njit()
 def smallest_combination(gram):
     """Return w with G w ∝ 1, and its sum, by elimination in place: w / sum(w) minimises wᵀGw over sum(w) = 1."""
     # keeps the pivots positive when changes are parallel or zero
@@ -210,7 +211,7 @@ def smallest_combination(gram):
     return weights, total
 
 
-@njit(cache=True)
+@njit()
 def extrapolate(history, X):
     """Set X to the combination of the last DEPTH iterates whose combined change is smallest."""
     gram = np.zeros((DEPTH, DEPTH))
@@ -230,7 +231,7 @@ def extrapolate(history, X):
                 X[n, m] += weights[k] / total * history[k + 1, n, m]
 
 
-@njit(cache=True)
+@njit()
 def start_state(pilots, Y, X):
     """Return the state at X, which the sweeps update in place, with no device visited yet."""
     N = X.shape[0]
@@ -239,7 +240,7 @@ def start_state(pilots, Y, X):
     return State(X, R, np.full(N, np.inf, pilots.norms.dtype), np.zeros(N), np.zeros(1))
 
 
-@njit(cache=True)
+@njit()
 def make_scratch(Y):
     """Return the work space of one block."""
     L, M = Y.shape
@@ -252,7 +253,7 @@ def make_scratch(Y):
     )
 
 
-@njit(cache=True)
+@njit()
 def accelerated_sweeps(pilots, Y, lam, X, target, max_sweeps):
     """Sweep, extrapolating where that lowers the objective, until the relative gap is ``target``; return the sweeps."""
     state, scratch = start_state(pilots, Y, X), make_scratch(Y)
@@ -282,7 +283,7 @@ def accelerated_sweeps(pilots, Y, lam, X, target, max_sweeps):
     return done
 
 
-@njit(cache=True)
+@njit()
 def working_set(lengths, X):
     """Return the active devices and those with the largest ‖a_nᴴR‖, in ascending order."""
     active = active_rows(X)
@@ -297,7 +298,7 @@ def working_set(lengths, X):
     return np.flatnonzero(chosen)
 
 
-@njit(cache=True)
+@njit()
 def solve_to_tolerance(pilots, Y, lam, X, max_iter, tol):
     """Solve one problem from X, in place; return objective, relative gap and sweeps done."""
     R = np.empty_like(Y)
@@ -315,7 +316,7 @@ def solve_to_tolerance(pilots, Y, lam, X, max_iter, tol):
         scatter_rows(X, devices, X_set)
 
 
-@njit(cache=True)
+@njit()
 def solve_sweeps(pilots, Y, lam, X, max_iter):
     """Make ``max_iter`` textbook sweeps from X, in place; return objective, relative gap and sweeps done."""
     state, scratch = start_state(pilots, Y, X), make_scratch(Y)
@@ -326,7 +327,7 @@ def solve_sweeps(pilots, Y, lam, X, max_iter):
     return objective, gap, max_iter
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def solve_batch(rows, conjugate, Y, lam, X, max_iter, tol):
     """Solve T problems in parallel, from X (T, N, M), in place.
 

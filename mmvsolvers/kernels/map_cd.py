@@ -12,8 +12,9 @@ a rank-1 update of Σ⁻¹ for every device that moves, up to rounding. Two thin
 from collections import namedtuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
 
 # Devices a block: products want many, the corrections inside a block cost its square. Measured for short and long
@@ -41,7 +42,7 @@ State = namedtuple("State", "inverse value q root_r seen seen_y moved")
 Scratch = namedtuple("Scratch", "positions conjugate rows correlations scaled")
 
 
-@njit(cache=True)
+@njit()
 def coordinate_step(q, r, value, log_odds, upper):
     """Return the step d to the exact minimum of log(1 + dq) - rd/(1 + dq) - log_odds·d over the admissible d."""
     if not q > 0.0:
@@ -63,7 +64,7 @@ def coordinate_step(q, r, value, log_odds, upper):
     return d
 
 
-@njit(cache=True)
+@njit()
 def stays_silent(n, column_norms, prior, state):
     """Tell whether device n, silent now, provably has no reason to move."""
     if state.value[n] > 0.0 or prior.log_odds[n] > 0.0:
@@ -73,7 +74,7 @@ def stays_silent(n, column_norms, prior, state):
     return q - prior.log_odds[n] > root_r * root_r
 
 
-@njit(cache=True)
+@njit()
 def first_restless(devices, start, stop, column_norms, prior, state):
     """Return the first position in [start, stop) whose device may move, or ``stop``."""
     for position in range(start, stop):
@@ -82,7 +83,7 @@ def first_restless(devices, start, stop, column_norms, prior, state):
     return stop
 
 
-@njit(cache=True)
+@njit()
 def load_block(AT, Y, column_norms, devices, start, prior, state, scratch):
     """Gather the next devices that may move, with a_nᴴΣ⁻¹ and a_nᴴΣ⁻¹Y; return how many."""
     L = AT.shape[1]
@@ -102,7 +103,7 @@ def load_block(AT, Y, column_norms, devices, start, prior, state, scratch):
     return count
 
 
-@njit(cache=True)
+@njit()
 def correct_rows(AT, devices, k, count, c, state, scratch):
     """Carry the rank-1 update of the block's k-th device into the rows of those after it."""
     rows, correlations = scratch.rows, scratch.correlations
@@ -117,7 +118,7 @@ def correct_rows(AT, devices, k, count, c, state, scratch):
             rows[i, j] -= factor * rows[k, j]
 
 
-@njit(cache=True)
+@njit()
 def visit(AT, devices, k, count, n_moved, prior, state, scratch):
     """Move the block's k-th device to its coordinate minimum; return the step d and the scaled step |d|q."""
     n = devices[scratch.positions[k]]
@@ -141,7 +142,7 @@ def visit(AT, devices, k, count, n_moved, prior, state, scratch):
     return d, abs(d) * q
 
 
-@njit(cache=True)
+@njit()
 def sweep(AT, Y, column_norms, devices, prior, state, scratch):
     """Visit ``devices`` in order, skipping those that provably stay silent; return the largest scaled step |d|q."""
     largest = 0.0
@@ -166,7 +167,7 @@ def sweep(AT, Y, column_norms, devices, prior, state, scratch):
     return largest
 
 
-@njit(cache=True)
+@njit()
 def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
     """Return the largest scaled step |d|q that any device would make from here."""
     largest = 0.0
@@ -182,7 +183,7 @@ def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
     return largest
 
 
-@njit(cache=True)
+@njit()
 def rebuild_inverse(AT, noise_var, value, inverse):
     """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return log|Σ|."""
     active = np.flatnonzero(value > 0.0)
@@ -202,7 +203,7 @@ def rebuild_inverse(AT, noise_var, value, inverse):
     return log_det
 
 
-@njit(cache=True)
+@njit()
 def objective(Y, log_det, value, prior, inverse):
     """Return log|Σ| + tr(Σ⁻¹YYᴴ)/M - log_odds·value, the regularised negative log-likelihood up to a constant."""
     fit = 0.0
@@ -212,7 +213,7 @@ def objective(Y, log_det, value, prior, inverse):
     return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value)
 
 
-@njit(cache=True)
+@njit()
 def likeliest_first(AT, Y, column_norms):
     """Order the devices by their matched filter: fewer sweeps, and an answer free of the devices' numbering."""
     score = np.empty(AT.shape[0], column_norms.dtype)
@@ -222,14 +223,14 @@ def likeliest_first(AT, Y, column_norms):
     return np.argsort(score)
 
 
-@njit(cache=True)
+@njit()
 def likely_devices(order, state):
     """Keep of ``order`` the devices that are active or nearly so."""
     likely = (state.value > 0.0) | (state.root_r**2 > LIKELY_RATIO * state.q)
     return order[likely[order]]
 
 
-@njit(cache=True)
+@njit()
 def workspace(AT, M, value):
     """Allocate what sweeps over one problem's ``value`` (N,) work with; the inverse is not built yet."""
     N, L = AT.shape
@@ -253,7 +254,7 @@ def workspace(AT, M, value):
     return state, scratch
 
 
-@njit(cache=True)
+@njit()
 def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
     """Solve one problem from ``value`` (N,) = 0, in place; return objective, optimality and sweeps done."""
     state, scratch = workspace(AT, Y.shape[1], value)
@@ -281,7 +282,7 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
     return objective(Y, log_det, state.value, prior, state.inverse), optimality, done
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def solve_batch(AT, Y, noise_var, log_odds, upper, max_iter, tol):
     """Solve T problems in parallel.
 

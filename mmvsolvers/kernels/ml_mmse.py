@@ -1,12 +1,13 @@
 """Linear MMSE estimates of the channels of given devices."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.map_cd import rebuild_inverse
 
 
-@njit(cache=True)
+@njit()
 def estimate(AT, Y, noise_var, power, X):
     """Set X_n = p_n a_nᴴ(A diag(p) Aᴴ + σ²I)⁻¹Y for every device of positive power p_n, and 0 for the others."""
     inverse = np.empty((AT.shape[1], AT.shape[1]), AT.dtype)
@@ -22,7 +23,7 @@ def estimate(AT, Y, noise_var, power, X):
                     X[n, m] += a * whitened[i, m]
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def solve_batch(AT, Y, noise_var, power):
     """Solve T problems in parallel: AT (N, L), Y (T, L, M), noise_var (T,), power (T, N). Returns X (T, N, M)."""
     X = np.empty((Y.shape[0], AT.shape[0], Y.shape[2]), AT.dtype)

@@ -1,13 +1,14 @@
 """Steps that several kernels take."""
 
 import numpy as np
-from numba import njit
+
+from mmvsolvers.kernels.compiling import njit
 
 # A sum may be reordered, so that it runs in vector registers; NaN and inf keep their meaning.
 REORDER = {"reassoc", "contract"}
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def squared_norm(vector):
     """Return ‖vector‖²."""
     total = vector[0].real * 0.0
@@ -16,7 +17,7 @@ def squared_norm(vector):
     return total
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def real_inner(left, right):
     """Return Re⟨left, right⟩ of two vectors."""
     total = left[0].real * 0.0
@@ -25,7 +26,7 @@ def real_inner(left, right):
     return total
 
 
-@njit(cache=True)
+@njit()
 def row_norms(rows):
     """Return the Euclidean norm of every row."""
     norms = np.empty(rows.shape[0], rows.real.dtype)
@@ -34,7 +35,7 @@ def row_norms(rows):
     return norms
 
 
-@njit(cache=True)
+@njit()
 def subtract(left, right):
     """Subtract ``right`` from the matrix ``left`` in place."""
     for i in range(left.shape[0]):
@@ -46,7 +47,7 @@ def subtract(left, right):
 # three functions below are those without the messages.
 
 
-@njit(cache=True)
+@njit()
 def copy_into(target, source):
     """Copy a matrix into another of the same shape."""
     for i in range(source.shape[0]):
@@ -54,7 +55,7 @@ def copy_into(target, source):
             target[i, j] = source[i, j]
 
 
-@njit(cache=True)
+@njit()
 def gather_rows(source, rows):
     """Return a copy of the given rows of a matrix."""
     target = np.empty((rows.size, source.shape[1]), source.dtype)
@@ -64,7 +65,7 @@ def gather_rows(source, rows):
     return target
 
 
-@njit(cache=True)
+@njit()
 def scatter_rows(target, rows, source):
     """Put the rows of ``source`` into the given rows of ``target``."""
     for k in range(rows.size):

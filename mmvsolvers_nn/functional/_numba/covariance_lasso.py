@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.covariance_lasso import step
 from mmvsolvers_nn.functional._numba.arrays import array
 from mmvsolvers_nn.functional._numba.linalg import add_scaled
@@ -32,7 +33,7 @@ def backward(
     return *assemble(values, by_minimum), by_value
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def run_batch(gram, correlation, lam, n_iter, value, history):
     """Run ``n_iter`` sweeps on T problems in place.
 
@@ -43,7 +44,7 @@ def run_batch(gram, correlation, lam, n_iter, value, history):
         run(gram, correlation[t], lam[t], n_iter, value[t], history[t])
 
 
-@njit(cache=True)
+@njit()
 def run(gram, correlation, lam, n_iter, value, history):
     """Run ``n_iter`` sweeps on one problem in place."""
     squares = np.sqrt(np.diag(gram))
@@ -57,14 +58,14 @@ def run(gram, correlation, lam, n_iter, value, history):
                 add_scaled(slack, -change, gram[n])
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def reverse_batch(gram, values, by_value, by_minimum):
     """Go back through all sweeps of T problems, filling by_minimum (T, n_iter, N); see `assemble`."""
     for t in prange(values.shape[0]):
         reverse(gram, values[t], by_value[t], by_minimum[t])
 
 
-@njit(cache=True)
+@njit()
 def reverse(gram, values, by_value, by_minimum):
     """Go back through all sweeps of one problem; ``by_value`` becomes the derivative by the start point."""
     for u in range(by_minimum.shape[0] - 1, -1, -1):

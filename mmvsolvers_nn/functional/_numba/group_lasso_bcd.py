@@ -9,10 +9,11 @@ from collections import namedtuple
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
 from mmvsolvers._blas import one_blas_thread
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.group_lasso_bcd import Pilots, block_grams, make_scratch, start_state, sweep
 from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
 from mmvsolvers_nn.functional._numba.arrays import array
@@ -50,7 +51,7 @@ def backward(
     return A_gradient, per_problem.YT.mT.contiguous(), per_problem.lam, per_problem.X
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def run_batch(rows, conjugate, Y, lam, n_iter, X, history):
     """Run ``n_iter`` sweeps on T problems in place.
 
@@ -62,7 +63,7 @@ def run_batch(rows, conjugate, Y, lam, n_iter, X, history):
         run(rows, conjugate, norms, gram, Y[t], lam[t], n_iter, X[t], history[t])
 
 
-@njit(cache=True)
+@njit()
 def run(rows, conjugate, norms, gram, Y, lam, n_iter, X, history):
     """Run ``n_iter`` sweeps on one problem in place."""
     pilots = Pilots(rows, conjugate, norms, gram)
@@ -73,7 +74,7 @@ def run(rows, conjugate, norms, gram, Y, lam, n_iter, X, history):
         sweep(pilots, lam, state, scratch)
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def reverse_batch(AT, YT, lam, iterates, by_AT, by_YT, by_lam, by_X):
     """Go back through all sweeps of T problems, adding to the derivatives ``by_...``, which have a leading axis T.
 
@@ -85,7 +86,7 @@ def reverse_batch(AT, YT, lam, iterates, by_AT, by_YT, by_lam, by_X):
         reverse(AT, norms, YT[t], lam[t], iterates[t], gradients)
 
 
-@njit(cache=True)
+@njit()
 def reverse(AT, norms, YT, lam, iterates, gradients):
     """Go back through all sweeps of one problem; ``gradients.YT`` is the derivative by the residual meanwhile."""
     N = AT.shape[0]
@@ -104,7 +105,7 @@ def reverse(AT, norms, YT, lam, iterates, gradients):
         add_combination(gradients.AT[n], -np.conj(iterates[0, n]), gradients.YT)
 
 
-@njit(cache=True)
+@njit()
 def reverse_visit(n, a, norm, lam, before, after, RT, gradients):
     """Go back through the visit of device n: R and the derivatives are those after it, and become those before it."""
     change = after - before
@@ -125,7 +126,7 @@ def reverse_visit(n, a, norm, lam, before, after, RT, gradients):
     gradients.X[n] = by_before
 
 
-@njit(cache=True)
+@njit()
 def threshold_derivatives(row, length, square, lam, by_row, by_lam):
     """Go back through row = (1 - λ/‖t‖)·t/square at ‖t‖ > λ; return the derivative by t, add that by λ.
 

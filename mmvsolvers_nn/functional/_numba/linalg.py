@@ -1,12 +1,12 @@
 """Vectors and hermitian matrices, in place, in the precision of what is changed; too small for BLAS to pay."""
 
 import numpy as np
-from numba import njit
 
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import REORDER
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def scale(vector, weight):
     """Multiply ``vector`` by a real number."""
     factor = vector.real.dtype.type(weight)
@@ -14,7 +14,7 @@ def scale(vector, weight):
         vector[i] *= factor
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def add_scaled(total, weight, vector):
     """Add a real multiple of ``vector`` to ``total``."""
     factor = total.real.dtype.type(weight)
@@ -22,7 +22,7 @@ def add_scaled(total, weight, vector):
         total[i] += factor * vector[i]
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def add_hermitian_product(P, vector, total):
     """Add P·vector to ``total``; P is hermitian, so its rows serve as conjugate columns."""
     for j in range(vector.size):
@@ -30,14 +30,14 @@ def add_hermitian_product(P, vector, total):
             total[i] += np.conj(P[j, i]) * vector[j]
 
 
-@njit(cache=True)
+@njit()
 def hermitian_product(P, vector, product):
     """Set ``product`` to P·vector."""
     product[:] = 0
     add_hermitian_product(P, vector, product)
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def add_outer(P, weight, vector):
     """Add weight·vector·vectorᴴ to P."""
     factor = vector.real.dtype.type(weight)
@@ -47,7 +47,7 @@ def add_outer(P, weight, vector):
             P[i, j] += scaled * np.conj(vector[j])
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def add_symmetric_outer(P, left, right):
     """Add left·rightᴴ + right·leftᴴ to P."""
     for i in range(left.size):
@@ -55,7 +55,7 @@ def add_symmetric_outer(P, left, right):
             P[i, j] += left[i] * np.conj(right[j]) + right[i] * np.conj(left[j])
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def inner_products(rows, vector, products):
     """Set ``products`` to vectorᴴ·row for every row."""
     for m in range(rows.shape[0]):
@@ -64,7 +64,7 @@ def inner_products(rows, vector, products):
             products[m] += np.conj(vector[i]) * rows[m, i]
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def add_combination(total, weights, rows):
     """Add Σ_m weights_m·rows_m to ``total``."""
     for m in range(rows.shape[0]):
@@ -72,7 +72,7 @@ def add_combination(total, weights, rows):
             total[i] += weights[m] * rows[m, i]
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def add_rows(rows, weights, vector):
     """Add weights_m·vector to every row m."""
     for m in range(rows.shape[0]):

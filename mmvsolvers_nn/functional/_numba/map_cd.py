@@ -9,11 +9,12 @@ from collections import namedtuple
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.kernels import map_cd as kernel
+from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import real_inner, row_norms
 from mmvsolvers_nn.functional._numba.arrays import array
 from mmvsolvers_nn.functional._numba.linalg import (
@@ -80,7 +81,7 @@ def backward(
     )
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def run_batch(AT, Y, noise_var, log_odds, upper, n_iter, value, history):
     """Run ``n_iter`` sweeps on T problems in place.
 
@@ -92,7 +93,7 @@ def run_batch(AT, Y, noise_var, log_odds, upper, n_iter, value, history):
         run(AT, Y[t], noise_var[t], norms, log_odds, upper, n_iter, value[t], history[t])
 
 
-@njit(cache=True)
+@njit()
 def run(AT, Y, noise_var, norms, log_odds, upper, n_iter, value, history):
     """Run ``n_iter`` sweeps on one problem in place."""
     state, scratch = kernel.workspace(AT, Y.shape[1], value)
@@ -105,7 +106,7 @@ def run(AT, Y, noise_var, norms, log_odds, upper, n_iter, value, history):
         kernel.sweep(AT, Y, norms, devices, prior, state, scratch)
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def reverse_batch(
     AT, YT, noise_var, log_odds, upper, values, by_AT, by_YT, by_noise_var, by_log_odds, by_upper, by_value
 ):
@@ -119,7 +120,7 @@ def reverse_batch(
         reverse(AT, YT[t], noise_var[t], log_odds, upper, values[t], gradients)
 
 
-@njit(cache=True)
+@njit()
 def reverse(AT, YT, noise_var, log_odds, upper, values, gradients):
     """Go back through all sweeps of one problem."""
     N, L = AT.shape
@@ -139,7 +140,7 @@ def reverse(AT, YT, noise_var, log_odds, upper, values, gradients):
         reverse_rebuild(AT, before, devices, P, H, gradients)
 
 
-@njit(cache=True)
+@njit()
 def replay(AT, before, after, P, tape):
     """Rerun a sweep whose outcome is known, filling the tape and carrying P = Σ⁻¹ along."""
     for k in range(tape.devices.size):
@@ -151,7 +152,7 @@ def replay(AT, before, after, P, tape):
         add_outer(P, -tape.c[k], tape.s[k])
 
 
-@njit(cache=True)
+@njit()
 def reverse_visit(k, AT, YT, log_odds, upper, before, after, P, H, tape, gradients):
     """Go back through the k-th visit on the tape: P and H are those after it, and become those before it."""
     n = tape.devices[k]
@@ -175,7 +176,7 @@ def reverse_visit(k, AT, YT, log_odds, upper, before, after, P, H, tape, gradien
     add_symmetric_outer(H, by_s, a)
 
 
-@njit(cache=True)
+@njit()
 def reverse_step(n, q, c, d, by_c, log_odds, after, upper, gradients):
     """Go back through the step d of device n and c = d/(1 + dq); return the derivatives by q and r."""
     u = 1.0 + d * q
@@ -194,7 +195,7 @@ def reverse_step(n, q, c, d, by_c, log_odds, after, upper, gradients):
     return by_q - u * by_r - by_d * (u - 1.0) / (q * q), by_r
 
 
-@njit(cache=True)
+@njit()
 def reverse_rebuild(AT, before, devices, P, H, gradients):
     """Go back through P = (σ²I + A diag(before) Aᴴ)⁻¹."""
     by_covariance = np.dot(np.dot(P, H), P)
