@@ -35,7 +35,7 @@ def test_a_second_process_does_not_compile():
 
 
 def test_an_install_that_cannot_be_written_still_solves():
-    # numba keeps compiled code beside the source or, where that cannot be written, in the user's cache: leave it neither
+    # Numba keeps compiled code beside the source or, where that cannot be written, in the user's cache. Leave it none.
     nowhere = {"HOME": os.devnull, "XDG_CACHE_HOME": os.devnull, "NUMBA_CACHE_LOCATOR_CLASSES": "UserWideCacheLocator"}
     code = (
         "import numpy as np, mmvsolvers as mmv; print(mmv.group_lasso_admm(np.eye(2), np.eye(2), 0.1).converged.all())"

@@ -58,7 +58,12 @@ BAD_OPTIONS = {
         "channel_var must be",
     ),
     "upper": ("map_cd", {"noise_var": 1.0, "activity_prob": 0.1, "upper": -1.0}, ValueError, "upper must be"),
-    "damping": ("amp_mmse", {"activity_prob": 0.1, "damping": 1.5}, ValueError, "damping must be above 0 and at most 1; got 1.5"),
+    "damping": (
+        "amp_mmse",
+        {"activity_prob": 0.1, "damping": 1.5},
+        ValueError,
+        "damping must be above 0 and at most 1; got 1.5",
+    ),
     "damping_rule": ("amp_mmse", {"activity_prob": 0.1, "damping": "auto"}, ValueError, "damping must be .*'adaptive'"),
     "onsager": ("amp_mmse", {"activity_prob": 0.1, "onsager": "scalar"}, ValueError, "onsager must be one of 'matrix'"),
     "scaling": ("amp_mmse", {"activity_prob": 0.1, "column_scaling": "none"}, ValueError, "column_scaling must be one"),
