@@ -13,11 +13,11 @@ recipe() {
         --fresh --batch-size 64 --n-train 6400 --clip-norm 1 --schedule cosine "$@"
 }
 
-recipe amp_nn single-group --U 20 --damping 0.7 --learning-rate 0.03 --max-epochs 75 --patience 75
+recipe amp_nn single-group --U 10 --learning-rate 0.03 --max-epochs 75 --patience 75
 recipe map_nn groups --U 5 --learning-rate 0.01 --max-epochs 60 --patience 60
 recipe covariance_nn groups --learning-rate 0.003 --max-epochs 120 --patience 120
 recipe group_lasso_nn single-group --U 30 --rho 1.5 --learning-rate 0.02 --max-epochs 30 --patience 30
 recipe map_nn independent --U 8 --learning-rate 0.01 --max-epochs 40 --patience 40
 recipe covariance_nn independent --learning-rate 0.003 --max-epochs 120 --patience 120
 recipe group_lasso_nn independent --U 30 --rho 1.5 --learning-rate 0.02 --max-epochs 30 --patience 30
-recipe amp_nn independent --U 15 --damping 0.7 --learning-rate 0.02 --max-epochs 50 --patience 50
+recipe amp_nn independent --U 10 --learning-rate 0.02 --max-epochs 60 --patience 60

@@ -1,0 +1,28 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import oracles
+import pytest
+from conftest import make_problem, relative_error
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.textbook import covariance_lasso, group_lasso_bcd, ml_cd
+
+A, Y, _ = make_problem(20, 10, 3, T=1)
+ROWS = np.ascontiguousarray(A.T)
+VERSIONS = {
+    "ml_cd": lambda: (ml_cd.solve(ROWS, Y[0], 0.1, 5), oracles.map_cd(A, Y[0], 0.1, 5)[0]),
+    "group_lasso_bcd": lambda: (group_lasso_bcd.solve(ROWS, Y[0], 2.0, 5), oracles.group_lasso_bcd(A, Y[0], 2.0, 5)),
+    "covariance_lasso": lambda: (
+        covariance_lasso.solve(A, Y[0], 0.1, 2.0, 5),
+        oracles.covariance_lasso(A, Y[0], 2.0, 5, 0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_textbook_versions_are_the_textbook(name):
+    found, wanted = VERSIONS[name]()
+    assert relative_error(found, wanted) < 1e-9
