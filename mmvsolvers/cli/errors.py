@@ -31,12 +31,24 @@ class OneLineErrors(TyperGroup):
             # The reader of our output has gone, as `head` does; nothing must be flushed to it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status = 1
-        except typer.Abort:
+        except (typer.Abort, KeyboardInterrupt):
+            status = 130
+        except SystemError as error:
+            # Ctrl-C inside compiled code: it returns, and Python then finds the interrupt pending.
+            if not _was_interrupted(error):
+                raise
             status = 130
         except _USER_ERRORS as error:
             typer.echo(f"Error: {_in_words(error)}", err=True)
             status = getattr(error, "exit_code", 1)
         sys.exit(status)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Tell whether an interrupt lies at the bottom of an error."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _in_words(error: Exception) -> str:
