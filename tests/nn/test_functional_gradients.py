@@ -111,6 +111,20 @@ def operator_arguments(name, A, Y):
     return [tensor.clone().requires_grad_() for tensor in tensors]
 
 
+def test_single_precision_suffices_at_small_noise():
+    """Where σ² is small, derivatives are what is left of large terms; the same sweeps are differentiated twice."""
+    A, Y = cases.problem(40, 10, 4, (3,), torch.complex128)
+    arguments = [tensor.detach() for tensor in operator_arguments("map_cd", A, Y)]
+    arguments[2] = torch.full_like(arguments[2], 1e-4)
+    arguments = [tensor.to(torch.complex64 if tensor.is_complex() else torch.float32) for tensor in arguments]
+    value, history = torch.ops.mmvsolvers.map_cd(*arguments, 20, True, "numba")
+    tensors = (torch.ones_like(value), *arguments[:-1], value, history)
+    found = torch.ops.mmvsolvers.map_cd_backward(*tensors, "numba")
+    double = [tensor.to(torch.promote_types(tensor.dtype, torch.float64)) for tensor in tensors]
+    for part, expected in zip(found, torch.ops.mmvsolvers.map_cd_backward(*double, "numba"), strict=True):
+        assert cases.error_ratio(part, expected) < 1e-4
+
+
 @pytest.mark.parametrize("name", ["ml_cd", "map_cd"])
 def test_nothing_of_a_sweep_is_kept_but_its_values(name):
     """What the graph holds grows by N real numbers per problem and sweep."""

@@ -16,7 +16,7 @@ from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.kernels import map_cd as kernel
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import real_inner, row_norms
-from mmvsolvers_nn.functional._numba.arrays import array
+from mmvsolvers_nn.functional._numba.arrays import array, double
 from mmvsolvers_nn.functional._numba.linalg import (
     add_combination,
     add_hermitian_product,
@@ -59,25 +59,27 @@ def backward(
 ) -> tuple[Tensor, ...]:
     """Differentiate the sweeps."""
     T, L, M = Y.shape
+    # In double precision whatever the precision: near a small σ², derivatives are what is left of large terms.
+    inputs = [double(part) for part in (A.mT, Y.mT, noise_var, log_odds, upper)]
+    values = double(torch.cat((history, value.unsqueeze(1)), dim=1))
     per_problem = Gradients(
-        AT=Y.new_zeros(T, A.shape[1], L),
-        YT=Y.new_zeros(T, M, L),
-        noise_var=torch.zeros_like(noise_var, memory_format=torch.contiguous_format),
-        log_odds=torch.zeros_like(value),
-        upper=torch.zeros_like(value),
-        value=gradient.clone(memory_format=torch.contiguous_format),
+        AT=inputs[1].new_zeros(T, A.shape[1], L),
+        YT=inputs[1].new_zeros(T, M, L),
+        noise_var=values.new_zeros(T),
+        log_odds=values.new_zeros(value.shape),
+        upper=values.new_zeros(value.shape),
+        value=double(gradient).clone(memory_format=torch.contiguous_format),
     )
-    inputs = (A.mT, Y.mT, noise_var, log_odds, upper, torch.cat((history, value.unsqueeze(1)), dim=1))
     with one_blas_thread():
-        reverse_batch(*map(array, inputs), *(part.numpy() for part in per_problem))
+        reverse_batch(*map(array, (*inputs, values)), *(part.numpy() for part in per_problem))
     # Summed here, not in the parallel loop, for the same result whatever the number of threads.
     return (
-        per_problem.AT.sum(dim=0).mT.contiguous(),
-        per_problem.YT.mT.contiguous(),
-        per_problem.noise_var,
-        per_problem.log_odds.sum(dim=0),
-        per_problem.upper.sum(dim=0),
-        per_problem.value,
+        per_problem.AT.sum(dim=0).mT.to(A.dtype).contiguous(),
+        per_problem.YT.mT.to(Y.dtype).contiguous(),
+        per_problem.noise_var.to(noise_var.dtype),
+        per_problem.log_odds.sum(dim=0).to(log_odds.dtype),
+        per_problem.upper.sum(dim=0).to(upper.dtype),
+        per_problem.value.to(value.dtype),
     )
 
 
