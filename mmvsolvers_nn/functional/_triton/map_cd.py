@@ -1,7 +1,7 @@
 """Sweeps of ML and MAP coordinate descent on CUDA, and their derivatives, which `_numba.map_cd` explains.
 
-A kernel makes one sweep. Between two, torch builds Σ⁻¹ anew for all problems at once. Both ways work in the precision of
-the tensors, while the CPU goes back in double: derivatives at σ² below 1e-3 need complex128 here.
+A kernel makes one sweep. Between two, torch builds Σ⁻¹ anew for all problems at once. Both ways work in the precision
+of the tensors, while the CPU goes back in double: derivatives at σ² below 1e-3 need complex128 here.
 """
 
 import torch
