@@ -1,12 +1,12 @@
 """The one protocol by which decoders are compared: thresholds from training data, figures from test data."""
 
+import math
 import time
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mmvsolvers.metrics import Estimate, error_rate, mse
-from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import MMVData
 from mmvsolvers.thresholds import best_threshold
@@ -55,8 +55,8 @@ class Evaluation:
 def evaluate(solver: Decoder, train: MMVData, test: MMVData, **options: Any) -> Evaluation:
     """Learn the threshold on ``train``, then measure ``solver`` on ``test``.
 
-    A solver that needs a threshold itself (ML-MMSE) is given the best one for the scores of ``ml_cd`` on ``train``. Its
-    warnings are counted in the result instead of being shown.
+    A solver that needs a threshold itself (ML-MMSE) is given the learned one; its scores must not depend on it.
+    Warnings of divergence and of missed tolerances are counted in the result instead of being shown.
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ def evaluate(solver: Decoder, train: MMVData, test: MMVData, **options: Any) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", DivergenceWarning)
-        if "threshold" in getattr(solver, "needs", ()) and "threshold" not in options:
-            scores = ml_cd(train.A, train.Y, train.noise_var).score
-            options["threshold"] = max(best_threshold(scores, train.activity), 0.0)
+        stand_in = {"threshold": 0.0} if "threshold" in getattr(solver, "needs", ()) else {}
         # The run on the training data also compiles the solver, so that the clock below sees none of that.
-        threshold = best_threshold(solver.solve(train, **options).score, train.activity)
+        threshold = best_threshold(solver.solve(train, **stand_in | options).score, train.activity)
+        if stand_in:
+            options.setdefault("threshold", max(threshold, 0.0))
         start = time.perf_counter()
         result = solver.solve(test, **options)
         seconds = time.perf_counter() - start
@@ -97,15 +97,17 @@ def evaluate(solver: Decoder, train: MMVData, test: MMVData, **options: Any) -> 
 def average(draws: list[Evaluation]) -> Evaluation:
     """Average evaluations of one solver over draws of the pilots, each draw one observation of the interval.
 
-    With a single draw its own interval, which is conditional on the pilots, stays.
+    The interval is the wider, at each end, of Student's t over the draws and of what the samples of all draws leave
+    open: a few draws without an error say little of how rare errors are. A single draw keeps its own interval, which
+    is conditional on the pilots.
     """
     if len(draws) == 1:
         return draws[0]
-    errors = [float(draw.mse) for draw in draws if draw.mse is not None]
+    errors = [draw.mse for draw in draws if draw.mse is not None]
     return replace(
         draws[0],
-        mse=_non_negative(Estimate.of(errors)) if errors else None,
-        error_rate=_non_negative(Estimate.of([float(draw.error_rate) for draw in draws])),
+        mse=_over_draws(errors) if errors else None,
+        error_rate=_over_draws([draw.error_rate for draw in draws]),
         threshold=sum(draw.threshold for draw in draws) / len(draws),
         seconds_per_sample=sum(draw.seconds_per_sample for draw in draws) / len(draws),
         n_unconverged=sum(draw.n_unconverged for draw in draws),
@@ -113,5 +115,10 @@ def average(draws: list[Evaluation]) -> Evaluation:
     )
 
 
-def _non_negative(estimate: Estimate) -> Estimate:
-    return replace(estimate, low=max(estimate.low, 0.0))
+def _over_draws(draws: list[Estimate]) -> Estimate:
+    """Average non-negative figures; independent half widths add up in squares."""
+    between = Estimate.of([draw.mean for draw in draws])
+    below = math.hypot(*(draw.mean - draw.low for draw in draws)) / len(draws)
+    above = math.hypot(*(draw.high - draw.mean for draw in draws)) / len(draws)
+    low, high = min(between.low, between.mean - below), max(between.high, between.mean + above)
+    return replace(between, low=max(low, 0.0), high=high)

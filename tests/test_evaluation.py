@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,8 +60,30 @@ def test_takes_any_decoder(data):
     assert float(found.mse) == float(found.error_rate) == 0
 
 
+def test_the_threshold_of_ml_mmse_is_learned_with_the_options_it_is_used_with(data):
+    train, test = data
+    found = mmv.evaluate(mmv.SOLVERS["ml_mmse"], train, test, max_iter=2, tol=0)
+    scores = mmv.ml_cd(train.A, train.Y, 0.1, max_iter=2, tol=0).score
+    assert found.threshold == mmv.best_threshold(scores, train.activity)
+    result = mmv.ml_mmse(test.A, test.Y, 0.1, threshold=found.threshold, max_iter=2, tol=0)
+    assert found.mse == mmv.mse(result.X, test.X)
+
+
+def test_a_threshold_given_is_used(data):
+    all_idle = mmv.evaluate(mmv.SOLVERS["ml_mmse"], *data, threshold=1e6)
+    assert float(all_idle.mse) == pytest.approx(float(mmv.mse(0 * data[1].X, data[1].X)))
+
+
 def test_the_interval_of_an_average_is_over_the_draws(data):
     draws = [mmv.evaluate(mmv.SOLVERS["group_lasso_bcd"], draw(k, 30), draw(k, 30)) for k in range(5)]
-    found = average(draws)
-    assert found.mse == mmv.Estimate.of([float(one.mse) for one in draws])
+    spread = [replace(one, mse=mmv.Estimate(k, k - 0.1, k + 0.1, 30)) for k, one in enumerate(draws, start=2)]
+    assert average(spread).mse == mmv.Estimate.of([2.0, 3.0, 4.0, 5.0, 6.0])
     assert average(draws[:1]) == draws[0]
+
+
+def test_draws_without_an_error_leave_open_what_their_samples_do(data):
+    one = mmv.evaluate(mmv.SOLVERS["ml_cd"], *data)
+    rare = mmv.error_rate(np.zeros((100, 20), bool), np.zeros((100, 20), bool))
+    found = average(4 * [replace(one, error_rate=rare)]).error_rate
+    assert found.mean == found.low == 0
+    assert found.high == pytest.approx(rare.high / 2)
