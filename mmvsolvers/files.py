@@ -94,7 +94,8 @@ def is_matlab73(path: str | Path) -> bool:
 
 
 def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
-    """Raise FileExistsError where a file is in the way and may not be replaced."""
+    """Raise FileExistsError where a file is in the way and may not be replaced, FileNotFoundError without a folder."""
+    _require_folder(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; choose another name, or allow to overwrite it")
 
@@ -102,8 +103,7 @@ def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder, which takes the place of ``path`` when all went well."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no such folder: {path.parent}")
+    _require_folder(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
@@ -115,6 +115,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def describe(arrays: Mapping[str, NDArray[Any]]) -> str:
     """Return what a file holds, in words for an error message."""
     return ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in arrays.items())
+
+
+def _require_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no such folder: {path.parent}")
 
 
 def _suffix(path: Path) -> str:

@@ -62,11 +62,11 @@ def test_every_option_counts(tmp_path, suffix):
         0.5,
     ]
     tuning = ["--lam", 3, "--rho", 2, "--damping", 0.7, "--onsager", "printed", "--column-scaling", "sqrt_length"]
-    done = run(
-        "--output", tmp_path / f"a.{suffix}", *scene, *tuning, "--upper", 2, "--paper-iterations", "-s", "amp_mmse"
-    )
+    names = ["amp_mmse", "group_lasso_admm", "map_cd"]
+    chosen = [word for name in names for word in ("-s", name)]
+    done = run("--output", tmp_path / f"a.{suffix}", *scene, *tuning, "--upper", 2, "--paper-iterations", *chosen)
     assert done.exit_code == 0, done.output
-    assert [row["solver"] for row in read(tmp_path / "a.csv")] == ["amp_mmse", "amp_mmse"]
+    assert [row["solver"] for row in read(tmp_path / "a.csv")] == 2 * names
     assert (tmp_path / f"a.{suffix}").stat().st_size > 1000
 
 
@@ -81,6 +81,8 @@ def test_never_overwrites_unasked(output):
     [
         (["-s", "amp_mse"], "no solver is called 'amp_mse'; did you mean 'amp_mmse'?"),
         (["--pilot-lengths", "8;9"], "--pilot-lengths must be integers separated by commas; got '8;9'"),
+        (["-s", "ml_cd", "--rho", "2"], "--rho is no option of what is compared: ML"),
+        (["-s", "covariance_lasso", "--lam", "2"], "--lam is no option"),
         (["--output", "a.txt"], "--output must end in .png, .pdf or .svg; got a.txt"),
         (["--noise-var", "0.1", "--snr-db", "3"], "noise_var"),
         (["--activity", "groups", "--groups", "7"], "7"),
@@ -93,3 +95,31 @@ def test_says_what_is_wrong_on_one_line(tmp_path, monkeypatch, arguments, words)
     assert done.stderr.strip().count("\n") == 0
     assert words in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_checks_the_folder_before_it_works(tmp_path, monkeypatch):
+    monkeypatch.delattr("mmvsolvers.comparison.evaluate")
+    done = run("--output", tmp_path / "none" / "a.png")
+    assert done.exit_code == 1
+    assert done.stderr == f"Error: no such folder: {tmp_path / 'none'}\n"
+
+
+def test_runs_the_papers_counts(monkeypatch, tmp_path):
+    import mmvsolvers.comparison as comparison
+
+    given = {}
+
+    def record(setting, lengths, solvers, options):
+        given.update(options)
+        return iter(())
+
+    monkeypatch.setattr(comparison, "compare", record)
+    monkeypatch.setattr(comparison, "draw_figure", lambda *arguments: None)
+    assert run("--paper-iterations", "--output", tmp_path / "a.png").exit_code == 0
+    assert given == {name: {"max_iter": s.paper_iterations, "tol": 0.0} for name, s in mmv.SOLVERS.items()}
+
+
+def test_repetitions_are_done_once(tmp_path):
+    path = tmp_path / "a.png"
+    assert run("-s", "ml_cd", "-s", "ml_cd", "--pilot-lengths", "6,6", "--output", path).exit_code == 0
+    assert len(read(path.with_suffix(".csv"))) == 1

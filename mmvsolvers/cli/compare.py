@@ -28,43 +28,68 @@ class Pilots(StrEnum):
 
 def compare(
     lengths: Annotated[
-        str, typer.Option("--pilot-lengths", "-L", help="Separated by commas.", rich_help_panel=_SCENE)
+        str, typer.Option("--pilot-lengths", "-L", help="L, separated by commas.", rich_help_panel=_SCENE)
     ] = "8,12,16,20",
-    N: Annotated[int, typer.Option("--devices", "-N", help="N.", rich_help_panel=_SCENE)] = 100,
-    M: Annotated[int, typer.Option("--antennas", "-M", help="M.", rich_help_panel=_SCENE)] = 4,
+    N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.", rich_help_panel=_SCENE)] = 100,
+    M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.", rich_help_panel=_SCENE)] = 4,
     case: Annotated[Case, typer.Option("--activity", help="Who is active.", rich_help_panel=_SCENE)] = Case.INDEPENDENT,
-    p: Annotated[float, typer.Option("--activity-prob", "-p", help="Average.", rich_help_panel=_SCENE)] = 0.1,
-    ratio: Annotated[float, typer.Option(help="p1/p2 of the independent case.", rich_help_panel=_SCENE)] = 3.0,
-    groups: Annotated[int, typer.Option(help="Groups of the case 'groups'.", rich_help_panel=_SCENE)] = 20,
-    noise_var: Annotated[float | None, typer.Option(help="σ² [0.1].", rich_help_panel=_SCENE)] = None,
-    snr_db: Annotated[float | None, typer.Option(help="In the place of σ².", rich_help_panel=_SCENE)] = None,
-    pilots: Annotated[Pilots, typer.Option(help="CN(0, 1), raw or scaled.", rich_help_panel=_SCENE)] = Pilots.GAUSSIAN,
+    p: Annotated[
+        float,
+        typer.Option(
+            "--activity-prob", "-p", help="Average probability that a device is active.", rich_help_panel=_SCENE
+        ),
+    ] = 0.1,
+    ratio: Annotated[
+        float, typer.Option(help="p1/p2 of the two halves, of 'independent'.", rich_help_panel=_SCENE)
+    ] = 3.0,
+    groups: Annotated[int, typer.Option(help="Number of groups, of 'groups'.", rich_help_panel=_SCENE)] = 20,
+    noise_var: Annotated[float | None, typer.Option(help="σ² of an entry of Y [0.1].", rich_help_panel=_SCENE)] = None,
+    snr_db: Annotated[float | None, typer.Option(help="SNR, in the place of σ².", rich_help_panel=_SCENE)] = None,
+    pilots: Annotated[
+        Pilots, typer.Option(help="CN(0, 1), raw or with columns scaled to √L.", rich_help_panel=_SCENE)
+    ] = Pilots.GAUSSIAN,
     correlation: Annotated[
-        float, typer.Option("--antenna-correlation", help="Of neighbours.", rich_help_panel=_SCENE)
+        float,
+        typer.Option("--antenna-correlation", help="Correlation of neighbouring antennas.", rich_help_panel=_SCENE),
     ] = 0.0,
-    n_draws: Annotated[int, typer.Option("--pilot-draws", min=1, help="To average over.", rich_help_panel=_SCENE)] = 4,
-    n_test: Annotated[int, typer.Option("--samples", min=1, help="Test samples a draw.", rich_help_panel=_SCENE)] = 250,
+    n_draws: Annotated[
+        int, typer.Option("--pilot-draws", min=1, help="Pilot matrices to average over.", rich_help_panel=_SCENE)
+    ] = 4,
+    n_test: Annotated[
+        int, typer.Option("--samples", min=1, help="Test samples for each pilot matrix.", rich_help_panel=_SCENE)
+    ] = 250,
     n_train: Annotated[
         int,
-        typer.Option("--train-samples", min=1, help="Samples a draw to learn thresholds on.", rich_help_panel=_SCENE),
+        typer.Option(
+            "--train-samples", min=1, help="Samples that each threshold is learned on.", rich_help_panel=_SCENE
+        ),
     ] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.", rich_help_panel=_SCENE)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=_SCENE)] = 0,
     solver: Annotated[
-        list[str] | None, typer.Option("--solver", "-s", help="Repeatable [all].", rich_help_panel=_TUNING)
+        list[str] | None,
+        typer.Option("--solver", "-s", help="Name of a solver; repeatable [all].", rich_help_panel=_TUNING),
     ] = None,
-    tol: Annotated[float, typer.Option(help="Of every solver, see its documentation.", rich_help_panel=_TUNING)] = 1e-3,
-    max_iter: Annotated[int | None, typer.Option(help="Of every solver [its own].", rich_help_panel=_TUNING)] = None,
+    tol: Annotated[
+        float, typer.Option(help="Tolerance of every solver, in its own terms.", rich_help_panel=_TUNING)
+    ] = 1e-3,
+    max_iter: Annotated[
+        int | None, typer.Option(help="Most iterations of every solver [its own].", rich_help_panel=_TUNING)
+    ] = None,
     paper_iterations: Annotated[
-        bool, typer.Option("--paper-iterations", help="The paper's fixed counts instead.", rich_help_panel=_TUNING)
+        bool, typer.Option("--paper-iterations", help="Run the paper's fixed counts instead.", rich_help_panel=_TUNING)
     ] = False,
     lam: Annotated[float | None, typer.Option(help="λ of GROUP LASSO [by rule].", rich_help_panel=_TUNING)] = None,
     rho: Annotated[str | None, typer.Option(help="ρ of ADMM, or adaptive [by rule].", rich_help_panel=_TUNING)] = None,
-    damping: Annotated[str | None, typer.Option(help="Of AMP: a number or adaptive.", rich_help_panel=_TUNING)] = None,
-    onsager: Annotated[str | None, typer.Option(help="Of AMP: matrix or printed.", rich_help_panel=_TUNING)] = None,
-    column_scaling: Annotated[
-        str | None, typer.Option(help="Of AMP: own or sqrt_length.", rich_help_panel=_TUNING)
+    damping: Annotated[
+        str | None, typer.Option(help="Of AMP, a number or adaptive [adaptive].", rich_help_panel=_TUNING)
     ] = None,
-    upper: Annotated[float | None, typer.Option(help="Largest activity of MAP.", rich_help_panel=_TUNING)] = None,
+    onsager: Annotated[
+        str | None, typer.Option(help="Term of AMP, matrix or printed [matrix].", rich_help_panel=_TUNING)
+    ] = None,
+    column_scaling: Annotated[
+        str | None, typer.Option(help="Of AMP, own or sqrt_length [own].", rich_help_panel=_TUNING)
+    ] = None,
+    upper: Annotated[float | None, typer.Option(help="Largest α of MAP [none].", rich_help_panel=_TUNING)] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -93,7 +118,7 @@ def compare(
     _check_suffix(output)
     for path in (output, table_file):
         refuse_to_overwrite(path, overwrite)
-    chosen = [find_solver(name) for name in solver] if solver else list(SOLVERS.values())
+    chosen = [find_solver(name) for name in dict.fromkeys(solver or SOLVERS)]
     setting = Setting(
         N=N,
         M=M,
@@ -116,6 +141,7 @@ def compare(
         "upper": upper,
         "max_iter": max_iter,
     }
+    _check_tuning(tuning, chosen)
     options = {entry.name: _options(entry, tuning, tol, paper_iterations) for entry in chosen}
     pilot_lengths = _lengths(lengths)
     found = run(setting, pilot_lengths, chosen, options)
@@ -138,17 +164,28 @@ def _check_suffix(path: Path) -> None:
 
 def _lengths(text: str) -> list[int]:
     try:
-        return [int(word) for word in text.split(",")]
+        return list(dict.fromkeys(int(word) for word in text.split(",")))
     except ValueError:
         raise ValueError(f"--pilot-lengths must be integers separated by commas; got {text!r}") from None
 
 
+def _check_tuning(tuning: dict[str, Any], solvers: "list[Solver]") -> None:
+    for name, value in tuning.items():
+        if value is not None and not any(name in _tunable(solver) for solver in solvers):
+            labels = ", ".join(solver.label for solver in solvers)
+            raise ValueError(f"--{name.replace('_', '-')} is no option of what is compared: {labels}")
+
+
+def _tunable(solver: "Solver") -> tuple[str, ...]:
+    """Names of a solver's options; λ is GROUP LASSO's, since covariances have other units."""
+    return tuple(name for name in solver.options if name != "lam" or solver.recovers_signal)
+
+
 def _options(solver: "Solver", tuning: dict[str, Any], tol: float, paper_iterations: bool) -> dict[str, Any]:
-    """Keep of the options those that the solver takes; λ is GROUP LASSO's, since covariances have other units."""
-    takes = [name for name in solver.options if name != "lam" or solver.recovers_signal]
-    options = {name: value for name, value in tuning.items() if value is not None and name in takes}
+    """Keep of the options those that the solver takes."""
+    options = {name: value for name, value in tuning.items() if value is not None and name in _tunable(solver)}
     if paper_iterations:
-        return options | {"max_iter": solver.paper_iterations, "tol": 0.0}
+        return {"max_iter": solver.paper_iterations, "tol": 0.0} | options
     return options | {"tol": tol}
 
 
