@@ -27,7 +27,6 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.4,
-    "lines.markersize": 5,
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
@@ -46,21 +45,25 @@ def figure(n_columns: int, n_rows: int = 1) -> Iterator[tuple["Figure", list["Ax
 
 
 def curve(ax: "Axes", x: Sequence[float], estimates: Sequence[Estimate | None], label: str, index: int) -> None:
-    """Draw estimates against x with their 95 % intervals; ``index`` picks colour, marker and line."""
+    """Draw estimates against x with their 95 % intervals; ``index`` picks colour, marker and line.
+
+    Every other marker is open and larger, so that it is seen around another curve's at the same place. Unbounded
+    intervals, as of a single sample, are left out.
+    """
     points = [(at, e) for at, e in zip(x, estimates, strict=True) if e is not None]
     if not points:
         return
-    low = [max(e.mean - e.low, 0.0) for _, e in points]
-    high = [max(e.high - e.mean, 0.0) for _, e in points]
+    half_widths = np.array([(e.mean - e.low, e.high - e.mean) for _, e in points]).T.clip(0.0)
     ax.errorbar(
         [at for at, _ in points],
         [e.mean for _, e in points],
-        yerr=[low, high],
+        yerr=np.where(np.isfinite(half_widths), half_widths, np.nan),
         label=label,
         color=COLOURS[index % len(COLOURS)],
         marker=MARKERS[index % len(MARKERS)],
         linestyle=LINES[index % len(LINES)],
-        markerfacecolor="white" if index % 2 else None,
+        markerfacecolor="none" if index % 2 else None,
+        markersize=7.5 if index % 2 else 4.5,
         capsize=2,
         elinewidth=0.8,
     )
