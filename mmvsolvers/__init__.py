@@ -1,7 +1,7 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
 from mmvsolvers.amp_mmse import amp_mmse
-from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
+from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.covariance_lasso import covariance_lasso
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.group_lasso import duality_gap, lambda_max
@@ -68,6 +68,7 @@ __all__ = [
     "negative_log_likelihood",
     "nmse_db",
     "roc",
+    "spread_apart",
     "state_evolution",
     "sub_coherence",
 ]

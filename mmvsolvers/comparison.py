@@ -26,7 +26,7 @@ class Setting:
     noise_var, snr_db : float or None
         The noise, said in one of the two ways.
     pilots : str
-        "gaussian" or "unit_norm".
+        "gaussian", "unit_norm" or "low_coherence".
     antenna_correlation : float
         Correlation of neighbouring antennas.
     n_train, n_test : int

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from mmvsolvers.coherence import spread_apart
 from mmvsolvers.validation import (
     POSITIVE,
     PROBABILITY,
@@ -18,6 +19,7 @@ from mmvsolvers.validation import (
     as_scalar,
 )
 
+PILOTS = ("gaussian", "unit_norm", "low_coherence")
 _CORRELATION = Range("at least 0 and below 1", lambda value: (value >= 0) & (value < 1))
 _DECIBELS = Range("between -300 and 300", lambda value: np.abs(value) <= 300)
 
@@ -260,7 +262,7 @@ def generate(
         Signal-to-noise ratio in dB: the mean power that one active device, averaged over the devices, adds to a
         complex entry of Y, over σ². That is SNR = (1/N) Σ_n g_n ‖a_n‖²/L / σ², with the pilots at hand; 10 dB is
         σ² = 0.1 for unit-norm pilots and g = 1.
-    pilots : {"gaussian", "unit_norm"} or array_like of shape (L, N), default "gaussian"
+    pilots : {"gaussian", "unit_norm", "low_coherence"} or array_like of shape (L, N), default "gaussian"
         Pilots to draw, see :func:`draw_pilots`, or the pilots themselves.
     channel_var : float or array_like of shape (N,), default 1
         g_n > 0, the large-scale fading.
@@ -313,20 +315,21 @@ def draw_pilots(rng: np.random.Generator, L: int, N: int, kind: str = "gaussian"
     rng : numpy.random.Generator
     L, N : int
         Pilot length, number of devices.
-    kind : {"gaussian", "unit_norm"}, default "gaussian"
+    kind : {"gaussian", "unit_norm", "low_coherence"}, default "gaussian"
         "gaussian": i.i.d. CN(0, 1), so that ‖a_n‖² is L on average only. "unit_norm": the same, each column then
-        scaled to ‖a_n‖ = √L, unit power per symbol.
+        scaled to ‖a_n‖ = √L, unit power per symbol. "low_coherence": the same again, then spread apart, see
+        :func:`spread_apart`.
 
     Raises
     ------
     TypeError, ValueError
         For an ``rng`` that is not a Generator, counts that are not positive integers, an unknown ``kind``.
     """
-    as_choice("kind", kind, ("gaussian", "unit_norm"))
+    as_choice("kind", kind, PILOTS)
     A = complex_normal(as_generator(rng), (as_count("L", L), as_count("N", N)))
-    if kind == "unit_norm":
+    if kind != "gaussian":
         A *= np.sqrt(L) / np.linalg.norm(A, axis=0)
-    return A
+    return spread_apart(A).astype(A.dtype) if kind == "low_coherence" else A
 
 
 def draw_channels(
@@ -366,7 +369,7 @@ def _as_complex_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 def _as_or_draw_pilots(rng: np.random.Generator, L: int, N: int, pilots: str | ArrayLike) -> NDArray[np.inexact]:
     if isinstance(pilots, str):
-        as_choice("pilots", pilots, ("gaussian", "unit_norm"))
+        as_choice("pilots", pilots, PILOTS)
         return draw_pilots(rng, L, N, pilots)
     A = as_pilots("pilots", pilots)
     if A.shape != (L, N):

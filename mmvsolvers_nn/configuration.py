@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.scenarios import (
+    PILOTS,
     ActivityModel,
     GroupActivity,
     IndependentActivity,
@@ -91,8 +92,8 @@ class Architecture:
         Hidden layers' size; None is the scheme's default.
     residual : bool
         Residual connection around the correction part; without effect on ``covariance_nn``.
-    pilots : {"learned", "gaussian", "unit_norm"}
-        Learned, or drawn once and kept, see :func:`mmvsolvers.draw_pilots`.
+    pilots : {"learned", "gaussian", "unit_norm", "low_coherence"}
+        Learned, from low coherence on, or drawn once and kept, see :func:`mmvsolvers.draw_pilots`.
     lam, rho : float
         λ and ρ that GROUP LASSO-NN starts from.
     damping : float or "adaptive"
@@ -112,7 +113,7 @@ class Architecture:
     def __post_init__(self) -> None:
         """Reject unknown schemes and sizes that give no network."""
         as_choice("scheme", self.scheme, tuple(SCHEMES))
-        as_choice("pilots", self.pilots, ("learned", "gaussian", "unit_norm"))
+        as_choice("pilots", self.pilots, ("learned", *PILOTS))
         if self.U is None:
             object.__setattr__(self, "U", _ITERATIONS[self.scheme])
         as_count("U", self.U, at_least=0)
@@ -237,11 +238,11 @@ class Configuration:
 def build(configuration: Configuration) -> AutoEncoder:
     """Return the untrained auto-encoder of a configuration, the same one every time.
 
-    Its pilots are drawn from the configuration's seed: of unit norm where they are learned.
+    Its pilots are drawn from the configuration's seed: of low coherence where they are learned.
     """
     scenario, architecture = configuration.scenario, configuration.architecture
     seed = configuration.optimisation.seed
-    kind = "unit_norm" if architecture.pilots == "learned" else architecture.pilots
+    kind = "low_coherence" if architecture.pilots == "learned" else architecture.pilots
     A = draw_pilots(np.random.default_rng(seed), scenario.L, scenario.N, kind)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmvsolvers import coherence as coherence_function
-from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
+from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.scenarios import draw_pilots
 
 seeds = st.integers(0, 2**32 - 1)
@@ -114,6 +114,23 @@ def test_every_precision_is_taken_and_left_as_it_was(dtype):
 
 def test_the_package_exports_the_function():
     assert coherence_function is coherence
+
+
+@pytest.mark.parametrize(("L", "N"), [(4, 4), (6, 3), (1, 1), (5, 1)], ids=str)
+def test_columns_that_fit_become_orthogonal(L, N):
+    A = spread_apart(pilots(0, L=L, N=N))
+    np.testing.assert_allclose(np.linalg.norm(A, axis=0), np.sqrt(L), rtol=1e-12)
+    assert coherence(A) < 0.01
+
+
+def test_spread_columns_come_near_the_welch_bound():
+    L, N = 8, 40
+    welch = np.sqrt((N - L) / (L * (N - 1)))
+    assert welch <= coherence(spread_apart(pilots(0, L=L, N=N))) < 1.25 * welch
+
+
+def test_on_a_line_there_is_no_way_apart():
+    np.testing.assert_allclose(np.abs(spread_apart(pilots(0, L=1, N=5))), 1.0, rtol=1e-12)
 
 
 BAD = [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmvsolvers.coherence import coherence
 from mmvsolvers.scenarios import (
     GroupActivity,
     IndependentActivity,
@@ -134,6 +135,12 @@ def test_unit_norm_pilots_have_unit_power():
     np.testing.assert_allclose(np.linalg.norm(A, axis=0), np.sqrt(12), rtol=1e-14)
 
 
+def test_low_coherence_pilots_have_unit_power_and_little_in_common():
+    drawn, spread = (draw_pilots(rng(), 12, 30, kind) for kind in ("unit_norm", "low_coherence"))
+    np.testing.assert_allclose(np.linalg.norm(spread, axis=0), np.sqrt(12), rtol=1e-14)
+    assert coherence(spread) < 0.6 * coherence(drawn)
+
+
 def test_given_pilots_are_copied_and_kept():
     train = draw()
     test = draw(1, pilots=train.A)
@@ -195,7 +202,11 @@ BAD_MODELS = [
     (lambda: GroupActivity(0.1, n_groups=0), ValueError, "n_groups must be at least 1; got 0"),
     (lambda: GroupActivity(0.1, n_groups=2.0), TypeError, "n_groups must be an integer; got 2.0"),
     (lambda: GroupActivity(0.1, n_groups=3).draw(rng(), 10, 2), ValueError, "N must be a multiple .* 3; got 10"),
-    (lambda: draw_pilots(rng(), 3, 4, "dft"), ValueError, "kind must be one of 'gaussian', 'unit_norm'; got 'dft'"),
+    (
+        lambda: draw_pilots(rng(), 3, 4, "dft"),
+        ValueError,
+        "kind must be one of 'gaussian', .*; got 'dft'",
+    ),
     (lambda: draw_pilots(np.random.RandomState(0), 3, 4), TypeError, "rng must be a numpy.random.Generator"),
 ]
 

@@ -24,6 +24,7 @@ class Pilots(StrEnum):
 
     GAUSSIAN = "gaussian"
     UNIT_NORM = "unit-norm"
+    LOW_COHERENCE = "low-coherence"
 
 
 def compare(

@@ -34,7 +34,7 @@ def train(
     V: Annotated[int, typer.Option("--V", help="Layers of the correction part.")] = 3,
     width: Annotated[int | None, typer.Option(help="Hidden layers' size [2N for signals, 4N for support].")] = None,
     residual: Annotated[bool, typer.Option(help="Residual connection around the correction part.")] = True,
-    pilots: Annotated[str, typer.Option(help="learned, or kept as drawn: gaussian, unit_norm.")] = "learned",
+    pilots: Annotated[str, typer.Option(help="learned, or kept: gaussian, unit_norm, low_coherence.")] = "learned",
     lam: Annotated[float, typer.Option(help="λ that GROUP LASSO-NN starts from.")] = 2.0,
     rho: Annotated[float, typer.Option(help="ρ that GROUP LASSO-NN starts from.")] = 1.0,
     damping: Annotated[str, typer.Option(help="Damping of AMP-NN, a number or adaptive.")] = "adaptive",

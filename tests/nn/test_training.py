@@ -24,7 +24,7 @@ from mmvsolvers_nn.training import TrainingError, train
 
 SCENARIO = Scenario(N=12, L=5, M=2, activity=SingleActiveGroup(0.25), noise_var=0.05)
 QUICK = Optimisation(
-    fresh=True, n_train=256, n_validation=200, batch_size=32, learning_rate=2e-2, max_epochs=4, clip_norm=1.0
+    fresh=True, n_train=256, n_validation=200, batch_size=32, learning_rate=1e-2, max_epochs=4, clip_norm=1.0
 )
 
 
@@ -229,7 +229,7 @@ def test_a_step_with_a_gradient_that_is_not_finite_changes_nothing_and_is_counte
 
 def test_an_epoch_of_such_steps_ends_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr("mmvsolvers_nn.training.build", _broken)
-    with pytest.raises(TrainingError, match=r"8 of the 8 steps of epoch 1 .* lower learning_rate=0\.02"):
+    with pytest.raises(TrainingError, match=r"8 of the 8 steps of epoch 1 .* lower learning_rate=0\.01"):
         train(configuration(), tmp_path, device="cpu")
 
 
