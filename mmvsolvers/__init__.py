@@ -11,7 +11,7 @@ from mmvsolvers.likelihood import negative_log_likelihood
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 from mmvsolvers.ml_cd import ml_cd
-from mmvsolvers.ml_mmse import ml_mmse
+from mmvsolvers.ml_mmse import ml_mmse, mmse_estimate
 from mmvsolvers.registry import SOLVERS, Solver
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import (
@@ -64,6 +64,7 @@ __all__ = [
     "missed_detection",
     "ml_cd",
     "ml_mmse",
+    "mmse_estimate",
     "mse",
     "negative_log_likelihood",
     "nmse_db",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.registry import SOLVERS, Solver
@@ -25,8 +26,8 @@ class Setting:
         Who is active.
     noise_var, snr_db : float or None
         The noise, said in one of the two ways.
-    pilots : str
-        "gaussian", "unit_norm" or "low_coherence".
+    pilots : str or array_like of shape (L, N)
+        "gaussian", "unit_norm" or "low_coherence", or the one matrix of all draws.
     antenna_correlation : float
         Correlation of neighbouring antennas.
     n_train, n_test : int
@@ -42,7 +43,7 @@ class Setting:
     activity: ActivityModel = field(default_factory=lambda: IndependentActivity(0.1, ratio=3.0))
     noise_var: float | None = 0.1
     snr_db: float | None = None
-    pilots: str = "gaussian"
+    pilots: str | ArrayLike = "gaussian"
     antenna_correlation: float = 0.0
     n_train: int = 200
     n_test: int = 250

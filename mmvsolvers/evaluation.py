@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -106,8 +107,8 @@ def average(draws: list[Evaluation]) -> Evaluation:
     errors = [draw.mse for draw in draws if draw.mse is not None]
     return replace(
         draws[0],
-        mse=_over_draws(errors) if errors else None,
-        error_rate=_over_draws([draw.error_rate for draw in draws]),
+        mse=over_draws(errors) if errors else None,
+        error_rate=over_draws([draw.error_rate for draw in draws]),
         threshold=sum(draw.threshold for draw in draws) / len(draws),
         seconds_per_sample=sum(draw.seconds_per_sample for draw in draws) / len(draws),
         n_unconverged=sum(draw.n_unconverged for draw in draws),
@@ -115,8 +116,10 @@ def average(draws: list[Evaluation]) -> Evaluation:
     )
 
 
-def _over_draws(draws: list[Estimate]) -> Estimate:
-    """Average non-negative figures; independent half widths add up in squares."""
+def over_draws(draws: Sequence[Estimate]) -> Estimate:
+    """Average non-negative figures as :func:`average` does; independent half widths add up in squares."""
+    if len(draws) == 1:
+        return draws[0]
     between = Estimate.of([draw.mean for draw in draws])
     below = math.hypot(*(draw.mean - draw.low for draw in draws)) / len(draws)
     above = math.hypot(*(draw.high - draw.mean for draw in draws)) / len(draws)

@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.result import SolverResult
+from mmvsolvers.thresholds import as_activity
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_scalar
 
 
@@ -67,12 +68,50 @@ def ml_mmse(
     gain = batch.per_device("channel_var", channel_var, POSITIVE)
     detection = ml_cd(A, Y, noise_var, max_iter=max_iter, tol=tol)
     active = detection.score.reshape(batch.T, batch.N) > level
+    return replace(detection, X=_estimate(batch, noise_var, active * gain))
+
+
+def mmse_estimate(
+    A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, active: ArrayLike, *, channel_var: ArrayLike = 1.0
+) -> NDArray[np.inexact]:
+    """Estimate the channels of devices known to be active, by linear MMSE.
+
+    With the true activity it is the best that any estimator can do on average, the bound for all others.
+
+    Parameters
+    ----------
+    A, Y, noise_var, channel_var
+        As for ``ml_mmse``.
+    active : array_like of shape (..., N), bool
+        Who is active in each problem.
+
+    Returns
+    -------
+    ndarray of shape (..., N, M)
+        X, zero where ``active`` is False.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+    """
+    batch = Batch.of(A, Y)
+    support = as_activity("active", active)
+    if support.shape != (*batch.leading, batch.N):
+        raise ValueError(f"active must have shape (..., N) = {(*batch.leading, batch.N)}; got {support.shape}")
+    gain = batch.per_device("channel_var", channel_var, POSITIVE)
+    return _estimate(batch, noise_var, support.reshape(batch.T, batch.N) * gain)
+
+
+def _estimate(batch: Batch, noise_var: ArrayLike, power: NDArray[np.floating]) -> NDArray[np.inexact]:
+    """Return the linear MMSE estimates, (..., N, M), of devices with prior powers (T, N)."""
     with one_blas_thread():
         X = kernels.ml_mmse.solve_batch(
             np.ascontiguousarray(batch.A.T, batch.complex_dtype),
             batch.Y.astype(batch.complex_dtype, copy=False),
             batch.per_problem("noise_var", noise_var, POSITIVE),
-            active * gain,
+            power,
         )
     X = X if batch.A.dtype.kind == "c" else X.real
-    return replace(detection, X=X.reshape(*batch.leading, batch.N, batch.M))
+    estimates: NDArray[np.inexact] = X.reshape(*batch.leading, batch.N, batch.M)
+    return estimates

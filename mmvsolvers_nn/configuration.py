@@ -148,6 +148,10 @@ class Optimisation:
         Training ends after so many epochs, or so many without a better validation loss.
     clip_norm : float
         Largest norm of a gradient; larger ones are scaled down to it.
+    curriculum : tuple of (int, int)
+        Stages to begin with, each a number U of iterations and of epochs; the epochs that are left run the scheme's
+        own U. Fewer iterations are faster and have smoother gradients, and the pilots they teach serve more of them.
+        Patience, and the choice of the best weights, begin with the last stage.
     """
 
     seed: int = 0
@@ -160,9 +164,11 @@ class Optimisation:
     max_epochs: int = 100_000
     patience: int = 5
     clip_norm: float = np.inf
+    curriculum: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Reject what no training can run with."""
+        object.__setattr__(self, "curriculum", tuple((int(U), int(epochs)) for U, epochs in self.curriculum))
         as_count("seed", self.seed, at_least=0)
         for name in ("n_train", "n_validation", "batch_size", "max_epochs", "patience"):
             as_count(name, getattr(self, name))
@@ -172,6 +178,27 @@ class Optimisation:
         as_scalar("learning_rate", self.learning_rate, NON_NEGATIVE)
         if not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive; got {self.clip_norm}")
+        for U, epochs in self.curriculum:
+            as_count("U in curriculum", U)
+            as_count("epochs in curriculum", epochs)
+        if self.last_stage >= self.max_epochs:
+            raise ValueError(
+                f"max_epochs must leave one for the last stage, after {self.last_stage} of curriculum; "
+                f"got {self.max_epochs}"
+            )
+
+    @property
+    def last_stage(self) -> int:
+        """Epochs before the last stage."""
+        return sum(epochs for _, epochs in self.curriculum)
+
+    def iterations_at(self, epoch: int, U: int) -> int:
+        """Return the iterations of the stage that an epoch, counted from 0, is in; U in the last."""
+        for iterations, epochs in self.curriculum:
+            if epoch < epochs:
+                return iterations
+            epoch -= epochs
+        return U
 
     @property
     def steps_per_epoch(self) -> int:

@@ -88,7 +88,15 @@ def transmit(A: Tensor, X: Tensor, Z: Tensor) -> Tensor:
 
 
 class ApproximationPart(nn.Module):
-    """What turns received signals into a first estimate, or into features for the correction part."""
+    """What turns received signals into a first estimate, or into features for the correction part.
+
+    Attributes
+    ----------
+    U : int
+        Iterations; may be changed at any time.
+    """
+
+    U: int = 0
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Return the estimate for pilots A, (L, N), and received signals Y, (..., L, M)."""

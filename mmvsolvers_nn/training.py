@@ -112,13 +112,17 @@ class _Run:
     @property
     def is_finished(self) -> bool:
         """Whether there is no epoch left, or early stopping has come."""
-        return self.epoch >= self.options.max_epochs or self.epoch - self.best_epoch >= self.options.patience
+        waited = self.epoch - max(self.best_epoch, self.options.last_stage)
+        return self.epoch >= self.options.max_epochs or waited >= self.options.patience
 
     def go_on(self, report: Reporter) -> None:
         """Train to the end."""
         validation = self._mine(self.sampler.validation())
-        take_step = self._compiled_step()
+        iterations = -1
         while not self.is_finished:
+            if iterations != self._iterations:
+                iterations = self.model.decoder.approximation.U = self._iterations
+                take_step = self._compiled_step()
             self.optimizer.param_groups[0]["lr"].fill_(self.options.learning_rate_at(self.step))
             take_step(self._mine(self.sampler.batch(self.step)))
             self.step += 1
@@ -128,9 +132,15 @@ class _Run:
             elif self.step % _CHECKPOINT_STEPS == 0:
                 self._save()
 
+    @property
+    def _iterations(self) -> int:
+        """Iterations of the stage at hand."""
+        return self.options.iterations_at(self.epoch, self.configuration.architecture.U or 0)
+
     def conclude(self) -> AutoEncoder:
         """Return the best model with its threshold, and write its weights."""
         self.model.load_state_dict(self.best_weights)
+        self.model.decoder.approximation.U = self.configuration.architecture.U or 0
         self.model.eval()
         samples = self.sampler.for_threshold().to(self.device)
         with torch.no_grad():
@@ -162,7 +172,8 @@ class _Run:
                 f"lower learning_rate={self.options.learning_rate:g} or clip_norm={self.options.clip_norm:g}"
             )
         loss = self._validation_loss(validation)
-        if loss < self.best_loss:
+        # Losses of different stages do not compare: the last one begins anew.
+        if loss < self.best_loss or self.epoch == self.options.last_stage + 1:
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best_weights = copy.deepcopy(self.model.state_dict())
         report.epoch(

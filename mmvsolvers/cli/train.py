@@ -48,6 +48,9 @@ def train(
     max_epochs: Annotated[int, typer.Option(help="Most epochs.")] = 100_000,
     patience: Annotated[int, typer.Option(help="Epochs without improvement before the end.")] = 5,
     clip_norm: Annotated[float, typer.Option(help="Largest norm of a gradient.")] = float("inf"),
+    curriculum: Annotated[
+        str, typer.Option(help="Stages to begin with, iterations:epochs,... such as 5:10,20:5.")
+    ] = "",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ... [a GPU if there is one].")] = None,
 ) -> None:
     """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
@@ -79,7 +82,16 @@ def train(
             max_epochs=max_epochs,
             patience=patience,
             clip_norm=clip_norm,
+            curriculum=_stages(curriculum),
         ),
     )
     run(configuration, out, device=device, show_progress=True)
     typer.echo(f"wrote {out}/weights.safetensors; compare with: mmv evaluate {out}")
+
+
+def _stages(text: str) -> tuple[tuple[int, int], ...]:
+    try:
+        pairs = [stage.split(":") for stage in text.split(",") if text]
+        return tuple((int(iterations), int(epochs)) for iterations, epochs in pairs)
+    except ValueError:
+        raise ValueError(f"--curriculum must be iterations:epochs, separated by commas; got {text!r}") from None

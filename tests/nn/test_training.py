@@ -104,6 +104,26 @@ def test_early_stopping_restores_the_best_weights(tmp_path, monkeypatch):
     assert not torch.equal(weights[1], weights[-1])
 
 
+def test_a_curriculum_begins_with_fewer_iterations_and_is_judged_by_its_last_stage(tmp_path, monkeypatch):
+    losses, iterations = iter([0.1, 0.2, 0.5, 0.4, 0.6]), []
+
+    def validation_loss(run, samples):
+        iterations.append(run.model.decoder.approximation.U)
+        return next(losses)
+
+    monkeypatch.setattr(training._Run, "_validation_loss", validation_loss)
+    options = replace(QUICK, n_train=32, max_epochs=5, patience=1, curriculum=((1, 1), (2, 1)))
+    model = train(configuration(optimisation=options, U=3), tmp_path, device="cpu")
+    assert iterations == [1, 2, 3, 3, 3]
+    assert model.decoder.approximation.U == 3
+    assert [line["best_epoch"] for line in log_of(tmp_path)] == [1, 1, 3, 4, 4]
+
+
+def test_a_curriculum_leaves_an_epoch_for_the_last_stage():
+    with pytest.raises(ValueError, match="max_epochs must leave one for the last stage, after 4 of curriculum; got 4"):
+        replace(QUICK, curriculum=((1, 3), (2, 1)))
+
+
 def test_log_lines_of_an_epoch_that_is_run_again_are_dropped(tmp_path):
     log = tmp_path / "log.jsonl"
     log.write_text('{"epoch": 1}\n{"epoch": 2}\n{"epoch": 3}\n{"epo')

@@ -1,0 +1,149 @@
+"""The claims of Cui, Li, Zhang, 2021, each with a verdict and the numbers that it rests on."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mmvsolvers.paper import evidence
+from mmvsolvers.paper.evidence import CONFIRMED, OPEN, REVERSED, Comparison, Results
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not yet measured"
+Evidence = Callable[[Results], Iterator[Comparison]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim.
+
+    Attributes
+    ----------
+    name, text : str
+        "C1" ..., and what is claimed.
+    evidence : callable
+        Yields the comparisons that decide it.
+    mostly : bool
+        Whether up to half of them may be reversed.
+    """
+
+    name: str
+    text: str
+    evidence: Evidence
+    mostly: bool = False
+
+    def verdict(self, comparisons: Sequence[Comparison]) -> str:
+        """Return "holds", "does not hold" or, where too little is decided, "not yet measured"."""
+        counts = {outcome: sum(c.outcome == outcome for c in comparisons) for outcome in (CONFIRMED, REVERSED, OPEN)}
+        if counts[REVERSED] > (len(comparisons) / 2 if self.mostly else 0):
+            return FAILS
+        return HOLDS if counts[CONFIRMED] >= max(len(comparisons) / 2, 1) else UNKNOWN
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "C1",
+        "Every scheme's MSE and error rate falls with L/N and rises with p.",
+        evidence.falls_with_length_rises_with_p,
+    ),
+    Claim("C2", "They fall with M, except those of AMP and AMP-NN at N=100.", evidence.falls_with_antennas),
+    Claim("C3", "Covariance LASSO is far worse than GROUP LASSO and AMP at small M.", evidence.covariance_is_worse),
+    Claim(
+        "C4",
+        "GROUP LASSO-NN is below GROUP LASSO and AMP-NN below AMP in MSE, everywhere.",
+        evidence.learned_estimation,
+    ),
+    Claim(
+        "C5",
+        "The learned schemes' gain grows with p₁/p₂ while the baselines stay flat; the learned ε₁/ε₂ follows p₁/p₂.",
+        evidence.gain_grows_with_ratio,
+    ),
+    Claim(
+        "C6",
+        "Gains are larger with a single active group than with independent devices.",
+        evidence.gain_is_larger_with_a_group,
+    ),
+    Claim(
+        "C7",
+        "GROUP LASSO-NN is below AMP-NN at small N and L/N, and above at large ones.",
+        evidence.lasso_small_amp_large,
+    ),
+    Claim(
+        "C8",
+        "ML-MMSE mostly has the smallest MSE in the independent case, AMP-NN at N=1000 with a single active group.",
+        evidence.smallest_estimation,
+        mostly=True,
+    ),
+    Claim("C9", "MAP-NN is below ML and AMP-NN below AMP in error rate, everywhere.", evidence.learned_detection),
+    Claim(
+        "C10",
+        "At N=100 MAP-NN has the least error rate in the independent case and NN with independent groups.",
+        evidence.best_detection_small,
+    ),
+    Claim(
+        "C11",
+        "The error rates of NN and MAP-NN rise with G, GROUP LASSO's does not change, and ML's falls.",
+        evidence.groups,
+    ),
+    Claim(
+        "C12",
+        "At N=1000 ML has the least error rate in the independent case and AMP-NN with independent groups.",
+        evidence.best_detection_large,
+    ),
+    Claim(
+        "C13",
+        "Learned pilots have smaller coherence and sub-coherence than Gaussian ones, and a larger block-coherence with "
+        "a single active group.",
+        evidence.coherences,
+    ),
+    Claim(
+        "C14",
+        "GROUP LASSO-NN is faster than GROUP LASSO; AMP and AMP-NN are the fastest; ML and GROUP LASSO are the slowest "
+        "at N=1000; NN is the fastest detector at N=100.",
+        evidence.times,
+    ),
+)
+
+
+def check(table: pd.DataFrame) -> list[tuple[Claim, str, list[Comparison]]]:
+    """Return every claim with its verdict and the comparisons that led to it."""
+    results = Results(table)
+    found = [(claim, list(claim.evidence(results))) for claim in CLAIMS]
+    return [(claim, claim.verdict(comparisons), comparisons) for claim, comparisons in found]
+
+
+def report(table: pd.DataFrame) -> str:
+    """Return the claims, their verdicts and all numbers as Markdown."""
+    checked = check(table)
+    versions = " · ".join(sorted(set(table["versions"].dropna())))
+    scales = ", ".join(sorted(set(table["scale"])))
+    measured = table.drop_duplicates(["figure", "N", "panel", "x", "scheme"])
+    n_missing = int(measured["mean"].isna().sum())
+    lines = [
+        "# The claims of the paper, measured",
+        "",
+        "Y. Cui, S. Li, W. Zhang, “Jointly sparse signal recovery and support recovery via deep learning with",
+        "applications in MIMO-based grant-free random access”, IEEE JSAC, 2021. This page is generated:",
+        "",
+        f"    mmv reproduce --all --scale {scales} --out paper",
+        "    mmv claims paper/results.csv > README.md",
+        "",
+        f"Measured at scale “{scales}” with {versions}.",
+        f"Of {len(measured)} points, {n_missing} were too expensive and are missing.",
+        "",
+        "An interval is a 95 % interval: over draws of the pilots for a classical scheme, over samples for the one",
+        "training of a learned scheme. A comparison is *confirmed* or *reversed* if the difference exceeds both",
+        "intervals together, and *open* otherwise. A claim holds if no comparison is reversed and at least half are",
+        "confirmed; “mostly” allows up to half to be reversed.",
+        "",
+        "| claim | | verdict | confirmed | open | reversed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for claim, verdict, comparisons in checked:
+        counts = [sum(c.outcome == outcome for c in comparisons) for outcome in (CONFIRMED, OPEN, REVERSED)]
+        lines.append(f"| {claim.name} | {claim.text} | **{verdict}** | {' | '.join(map(str, counts))} |")
+    for figure in sorted(set(table["figure"])):
+        lines += ["", f"![Fig. {figure}](fig{figure}.png)"]
+    for claim, verdict, comparisons in checked:
+        lines += ["", f"## {claim.name}: {verdict}", "", claim.text, ""]
+        lines += [f"- {c.outcome}: {c.text}" for c in comparisons] or ["- nothing measured"]
+    return "\n".join(lines) + "\n"

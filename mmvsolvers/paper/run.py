@@ -1,0 +1,149 @@
+"""Doing all tasks of some figures, side by side and resumably: every finding is a file as soon as there is one."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from mmvsolvers.files import atomic_path
+from mmvsolvers.paper.figures import SCHEMES, Figure, Scene
+from mmvsolvers.paper.scales import Scale
+from mmvsolvers.paper.tasks import Finding, Point, Task, Timing, one_thread
+
+Findings = dict[Task, dict[str, Finding]]
+
+
+def tasks_of(figure: Figure, scale: Scale) -> list[Task]:
+    """Return the tasks of one figure, those that the scale finds too expensive left out."""
+    tasks: dict[Task, None] = {}
+    for N in figure.N:
+        for panel in figure.panels:
+            for x in figure.abscissas(N, panel, scale.name):
+                scene = figure.scene(N, panel, x)
+                if panel.quantity == "seconds_per_sample":
+                    tasks[Timing(scene, figure.schemes)] = None
+                else:
+                    points = (points_of(scene, scheme, scale) for scheme in (*figure.schemes, *figure.extras))
+                    tasks |= {point: None for group in points for point in group}
+    return list(tasks)
+
+
+def points_of(scene: Scene, scheme: str, scale: Scale) -> list[Point]:
+    """Return the points of one scheme on one scene: a draw of the pilots each, or one training."""
+    if not SCHEMES[scheme].is_learned:
+        return [Point(scene, scheme, draw) for draw in range(scale.samples[scene.N].n_draws)]
+    return [Point(scene, scheme, 0)] if scale.largest_trained >= scene.N else []
+
+
+class Store:
+    """The findings of one scale, a file each.
+
+    Parameters
+    ----------
+    directory : Path
+        Where they are, or go.
+    scale : Scale
+        Findings of another definition than the scale's are not looked at.
+    """
+
+    def __init__(self, directory: Path, scale: Scale) -> None:
+        self.directory, self.scale = directory / "points", scale
+        self.trainings = directory / "trainings"
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def load(self, task: Task) -> dict[str, Finding] | None:
+        """Return what a task found, or None where it has not been done."""
+        path = self._path(task)
+        if not path.exists():
+            return None
+        fields = json.loads(path.read_text())
+        if fields["definition"] != task.definition(self.scale):
+            return None
+        return {scheme: Finding.from_json(found) for scheme, found in fields["findings"].items()}
+
+    def save(self, task: Task, findings: dict[str, Finding]) -> None:
+        """Write what a task found, whole or not at all."""
+        fields = {
+            "definition": task.definition(self.scale),
+            "findings": {scheme: asdict(found) for scheme, found in findings.items()},
+        }
+        with atomic_path(self._path(task)) as temporary:
+            temporary.write_text(json.dumps(fields, indent=1))
+
+    def _path(self, task: Task) -> Path:
+        return self.directory / f"{task.key}.json"
+
+
+def run(
+    figures: Sequence[Figure],
+    store: Store,
+    *,
+    workers: int,
+    cluster: str | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Findings:
+    """Do what has not been done yet, and return all findings.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+        What is wanted.
+    store : Store
+        Where findings are kept; what is there is not computed again.
+    workers : int
+        Processes on this machine.
+    cluster : str, optional
+        Address of a Dask scheduler to compute on instead, such as "tcp://10.0.0.1:8786".
+    report : callable
+        Called with the number of tasks done and of all tasks, at the start and whenever one is done.
+    """
+    tasks = list(dict.fromkeys(task for figure in figures for task in tasks_of(figure, store.scale)))
+    findings: Findings = {task: found for task in tasks if (found := store.load(task)) is not None}
+    open_tasks = [task for task in tasks if task not in findings]
+    report(len(findings), len(tasks))
+    for task, found in _done(open_tasks, store, workers, cluster):
+        store.save(task, found)
+        findings[task] = found
+        report(len(findings), len(tasks))
+    return {task: findings[task] for task in tasks}
+
+
+def _done(
+    tasks: Sequence[Task], store: Store, workers: int, cluster: str | None
+) -> Iterator[tuple[Task, dict[str, Finding]]]:
+    """Yield tasks as they are done: first trainings, the longest, then points, then times with nothing beside them."""
+    from joblib import Parallel, delayed
+
+    # A stable sort: large scenes before small ones, and otherwise in the order of the figures.
+    points = sorted((task for task in tasks if isinstance(task, Point)), key=_is_cheap)
+    with _backend(workers, cluster):
+        work = Parallel(n_jobs=workers, return_as="generator_unordered")
+        yield from work(delayed(_measure)(point, store.scale, store.trainings) for point in points)
+    for task in tasks:
+        if isinstance(task, Timing):
+            yield _measure(task, store.scale, store.trainings)
+
+
+def _is_cheap(point: Point) -> tuple[bool, int]:
+    return not point.is_training, -point.scene.N
+
+
+def _measure(task: Task, scale: Scale, directory: Path) -> tuple[Task, dict[str, Finding]]:
+    with one_thread():
+        return task, task.measure(scale, directory)
+
+
+@contextmanager
+def _backend(workers: int, cluster: str | None) -> Iterator[None]:
+    """Have joblib compute in processes of this machine, or on a Dask cluster."""
+    from joblib import parallel_config
+
+    if cluster is None:
+        with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
+            yield
+        return
+    from dask.distributed import Client
+
+    with Client(cluster), parallel_config(backend="dask"):
+        yield

@@ -1,0 +1,118 @@
+"""How carefully the figures are measured: samples, pilot draws and training recipes at each scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """How much is measured.
+
+    Attributes
+    ----------
+    n_train, n_test : int
+        Samples for each draw of the pilots: to learn thresholds on, and to measure on.
+    n_draws : int
+        Pilot matrices to average a classical scheme over. A learned scheme has one, and all samples on it.
+    """
+
+    n_train: int
+    n_test: int
+    n_draws: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a scheme is trained: arguments of `mmvsolvers_nn`'s Architecture and Optimisation; the paper's by default."""
+
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    optimisation: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One level of care.
+
+    Attributes
+    ----------
+    name : str
+        Its name on the command line.
+    samples : mapping of int to Samples
+        By the number of devices.
+    largest_trained : int
+        Schemes are trained up to so many devices; points with more stay missing.
+    recipes : mapping of str to Recipe
+        By the learned scheme; the paper's where there is none.
+    timing_rounds, timing_samples : int
+        Runs that a median time is taken of, and samples in a run.
+    """
+
+    name: str
+    samples: Mapping[int, Samples]
+    largest_trained: int
+    recipes: Mapping[str, Recipe]
+    timing_rounds: int
+    timing_samples: int
+
+    def recipe(self, scheme: str) -> Recipe:
+        """Return the recipe of a learned scheme."""
+        return self.recipes.get(scheme, Recipe())
+
+
+def _short(batch_size: int, n_steps: int, learning_rate: float, U: int = 0) -> dict[str, Any]:
+    """Return a training of so many steps on fresh samples, at a learning rate that falls to zero.
+
+    With U, all epochs but the last run so many iterations only.
+    """
+    n_epochs = min(n_steps, 20)
+    return {
+        "curriculum": ((U, n_epochs - 1),) if U else (),
+        "fresh": True,
+        "batch_size": batch_size,
+        "n_train": batch_size * (n_steps // n_epochs),
+        "max_epochs": n_epochs,
+        "patience": n_epochs,
+        "learning_rate": learning_rate,
+        "schedule": "cosine",
+        "clip_norm": 1.0,
+    }
+
+
+_TINY = _short(8, 4, 1e-3) | {"n_validation": 20}
+
+SCALES: Mapping[str, Scale] = MappingProxyType(
+    {
+        scale.name: scale
+        for scale in (
+            Scale(
+                "smoke",
+                {100: Samples(20, 20, 2), 1000: Samples(2, 2, 2)},
+                100,
+                {
+                    "group_lasso_nn": Recipe({"U": 5}, _TINY),
+                    "amp_nn": Recipe({"U": 5}, _TINY),
+                    "covariance_nn": Recipe({}, _TINY),
+                    "map_nn": Recipe({"U": 2}, _TINY),
+                },
+                3,
+                2,
+            ),
+            Scale(
+                "quick",
+                {100: Samples(250, 250, 5), 1000: Samples(20, 20, 3)},
+                100,
+                {
+                    "group_lasso_nn": Recipe({"U": 100, "rho": 1.5}, _short(64, 1500, 0.01, 30)),
+                    "amp_nn": Recipe({"U": 50}, _short(64, 1800, 0.03, 10)),
+                    "covariance_nn": Recipe({}, _short(64, 12000, 0.003)),
+                    "map_nn": Recipe({"U": 20}, _short(64, 1200, 0.004, 8)),
+                },
+                5,
+                20,
+            ),
+            Scale("paper", {100: Samples(1000, 1000, 10), 1000: Samples(1000, 1000, 10)}, 1000, {}, 10, 100),
+        )
+    }
+)

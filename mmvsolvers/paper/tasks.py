@@ -1,0 +1,307 @@
+"""The units of work: one scheme on one scene with one seed, or the times of all schemes on one scene."""
+
+import json
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
+from mmvsolvers.comparison import Setting
+from mmvsolvers.evaluation import Decoder, Evaluation, evaluate
+from mmvsolvers.metrics import Estimate
+from mmvsolvers.ml_mmse import mmse_estimate
+from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Scene, Scheme
+from mmvsolvers.paper.scales import Scale
+from mmvsolvers.registry import SOLVERS
+from mmvsolvers.result import DivergenceWarning, SolverResult
+from mmvsolvers.scenarios import MMVData
+
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a task found.
+
+    Attributes
+    ----------
+    quantities : mapping of str to Estimate
+        By the name of the quantity; those that are no means have an interval of no width.
+    samples : int
+        Test samples.
+    seconds : float
+        Time the task took, training included.
+    versions : str
+        Of what computed it.
+    """
+
+    quantities: Mapping[str, Estimate]
+    samples: int
+    seconds: float
+    versions: str
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Finding":
+        """Return what `dataclasses.asdict` was made of."""
+        quantities = {name: Estimate(**value) for name, value in fields["quantities"].items()}
+        return cls(quantities, fields["samples"], fields["seconds"], fields["versions"])
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """One scheme on one scene: its errors, its pilots' coherence, and the prior it learned.
+
+    Attributes
+    ----------
+    scene : Scene
+        Where.
+    scheme : str
+        An entry of ``SCHEMES``.
+    seed : int
+        Number of the draw of the pilots and the samples, or seed of the training.
+    """
+
+    scene: Scene
+    scheme: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """A name for files."""
+        return f"{self.scene.key}_{self.scheme}_seed{self.seed}"
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a network is trained for it."""
+        return SCHEMES[self.scheme].is_learned
+
+    def definition(self, scale: Scale) -> str:
+        """Return all that the result depends on but the code; a finding of another definition is not this point's."""
+        recipe = asdict(scale.recipe(self.scheme)) if self.is_training else {}
+        fields = [asdict(self.scene), asdict(SCHEMES[self.scheme]), self.seed, asdict(scale.samples[self.scene.N])]
+        return json.dumps([*fields, recipe], sort_keys=True)
+
+    def measure(self, scale: Scale, directory: Path) -> dict[str, Finding]:
+        """Return the finding of the scheme; trainings keep their files in ``directory``."""
+        start = time.perf_counter()
+        found = self._learned(scale, directory) if self.is_training else self._classical(scale)
+        evaluation, pilots, samples, quantities = found
+        quantities |= {"error_rate": evaluation.error_rate} | _coherences(pilots, self.scene.G)
+        if evaluation.mse is not None:
+            quantities["mse"] = evaluation.mse
+        return {self.scheme: Finding(quantities, samples, time.perf_counter() - start, versions(self.is_training))}
+
+    def _setting(self, scale: Scale) -> Setting:
+        samples = scale.samples[self.scene.N]
+        return Setting(
+            N=self.scene.N,
+            M=self.scene.M,
+            activity=self.scene.activity,
+            noise_var=NOISE_VAR,
+            n_train=samples.n_train,
+            n_test=samples.n_test,
+            seed=SEED,
+        )
+
+    def _classical(self, scale: Scale) -> "_Found":
+        scheme = SCHEMES[self.scheme]
+        setting = replace(self._setting(scale), pilots=scheme.pilots)
+        train, test = setting.draw(self.scene.L, self.seed)
+        return evaluate(classical(scheme), train, test, **scheme.options), test.A, test.T, {}
+
+    def _learned(self, scale: Scale, directory: Path) -> "_Found":
+        from mmvsolvers_nn import train
+        from mmvsolvers_nn.evaluation import LearnedSolver
+
+        configuration = training(self.scene, self.scheme, self.seed, scale)
+        model = train(configuration, directory / self.key, device=_device(self.key))
+        solver = LearnedSolver(model, configuration)
+        samples = scale.samples[self.scene.N]
+        setting = replace(
+            self._setting(scale),
+            pilots=solver.pilots,
+            n_train=samples.n_train * samples.n_draws,
+            n_test=samples.n_test * samples.n_draws,
+        )
+        # The draws from number 0 on are those of the classical schemes.
+        learned_on, test = setting.draw(self.scene.L, self.seed)
+        quantities = {}
+        prior = model.exported().get("activity_prob")
+        if prior is not None and self.scene.case == "independent":
+            first, second = np.split(prior, 2)
+            quantities["epsilon_ratio"] = exact(float(first.mean() / second.mean()))
+        return evaluate(solver, learned_on, test), solver.pilots, test.T, quantities
+
+
+_Found = tuple[Evaluation, NDArray[Any], int, dict[str, Estimate]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Timing:
+    """The time per sample of several schemes on one scene, measured in turns in one process on one thread.
+
+    Learned schemes have the paper's sizes and no training, which would not change their times.
+
+    Attributes
+    ----------
+    scene : Scene
+        Where.
+    schemes : tuple of str
+        Entries of ``SCHEMES``.
+    seed : int
+        Of the pilots and the samples.
+    """
+
+    scene: Scene
+    schemes: tuple[str, ...]
+    seed: int = 0
+    is_training: bool = field(default=False, init=False)
+
+    @property
+    def key(self) -> str:
+        """A name for files."""
+        return f"time_{self.scene.key}_{crc32(','.join(self.schemes).encode()):08x}"
+
+    def definition(self, scale: Scale) -> str:
+        """Return all that the result depends on but the code and the machine."""
+        return json.dumps([asdict(self.scene), self.schemes, self.seed, scale.timing_rounds, scale.timing_samples])
+
+    def measure(self, scale: Scale, directory: Path) -> dict[str, Finding]:
+        """Return a finding for every scheme; a first run that compiles and warms up is not in the times."""
+        start = time.perf_counter()
+        setting = Setting(
+            N=self.scene.N, M=self.scene.M, activity=self.scene.activity, noise_var=NOISE_VAR, seed=SEED,
+            n_train=scale.timing_samples, n_test=1,
+        )  # fmt: skip
+        data, _ = setting.draw(self.scene.L, self.seed)
+        spent: dict[str, list[float]] = {scheme: [] for scheme in self.schemes}
+        contestants = {scheme: self._contestant(scheme, data) for scheme in self.schemes}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DivergenceWarning)
+            for turn in range(scale.timing_rounds + 1):
+                for scheme, (solver, problems, options) in contestants.items():
+                    before = time.perf_counter()
+                    solver.solve(problems, **options)
+                    if turn:
+                        spent[scheme].append((time.perf_counter() - before) / problems.T)
+        total = time.perf_counter() - start
+        return {
+            scheme: Finding({"seconds_per_sample": _median(times)}, data.T, total, versions(with_torch=True))
+            for scheme, times in spent.items()
+        }
+
+    def _contestant(self, scheme: str, data: MMVData) -> tuple[Decoder, MMVData, dict[str, Any]]:
+        entry = SCHEMES[scheme]
+        if not entry.is_learned:
+            options = {**entry.options, "max_iter": SOLVERS[entry.solver].paper_iterations, "tol": 0.0}
+            return classical(entry), data, options | ({"threshold": 0.5} if entry.solver == "ml_mmse" else {})
+        from mmvsolvers_nn import Architecture, Configuration, Optimisation, build
+        from mmvsolvers_nn.evaluation import LearnedSolver
+
+        configuration = Configuration(
+            scenario=_scenario(self.scene), architecture=Architecture(scheme=scheme), optimisation=Optimisation()
+        )
+        solver = LearnedSolver(build(configuration), configuration)
+        return solver, replace(data, A=solver.pilots), {}
+
+
+Task = Point | Timing
+
+
+class OracleMMSE:
+    """The MMSE estimate given the true support, in the place of a solver."""
+
+    name = "oracle_mmse"
+
+    def solve(self, data: MMVData, **options: Any) -> SolverResult:
+        """Estimate the channels of the devices that are active."""
+        done = np.ones(data.T, np.bool_)
+        return SolverResult(
+            X=mmse_estimate(data.A, data.Y, data.noise_var, data.activity, channel_var=data.channel_var),
+            score=data.activity.astype(float),
+            objective=np.full(data.T, np.nan),
+            optimality=np.zeros(data.T),
+            n_iter=np.zeros(data.T, int),
+            converged=done,
+            diverged=~done,
+        )
+
+
+def classical(scheme: Scheme) -> Decoder:
+    """Return what solves for a scheme that is not learned."""
+    return OracleMMSE() if scheme.solver == "oracle_mmse" else SOLVERS[scheme.solver]
+
+
+def training(scene: Scene, scheme: str, seed: int, scale: Scale) -> Any:
+    """Return the `mmvsolvers_nn.Configuration` by which a scheme is trained for a scene."""
+    from mmvsolvers_nn import Architecture, Configuration, Optimisation
+
+    recipe = scale.recipe(scheme)
+    return Configuration(
+        scenario=_scenario(scene),
+        architecture=Architecture(scheme=scheme, **recipe.architecture),
+        optimisation=Optimisation(seed=seed, **recipe.optimisation),
+    )
+
+
+def exact(value: float) -> Estimate:
+    """Return a figure that is no mean of anything as an estimate."""
+    return Estimate(value, value, value, 1)
+
+
+def versions(with_torch: bool) -> str:
+    """Return the versions of what computes, for the record."""
+    packages = ["mmvsolvers", "numpy", "numba", *(["torch"] if with_torch else [])]
+    return f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, in every library: tasks side by side must not share cores."""
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def _scenario(scene: Scene) -> Any:
+    from mmvsolvers_nn import Scenario
+
+    return Scenario(N=scene.N, L=scene.L, M=scene.M, activity=scene.activity, noise_var=NOISE_VAR)
+
+
+def _coherences(A: NDArray[Any], G: int) -> dict[str, Estimate]:
+    found = {"coherence": exact(coherence(A))}
+    if G:
+        found |= {"block_coherence": exact(block_coherence(A, G)), "sub_coherence": exact(sub_coherence(A, G))}
+    return found
+
+
+def _median(times: list[float]) -> Estimate:
+    """Return the median of times with their range."""
+    return Estimate(statistics.median(times), min(times), max(times), len(times))
+
+
+def _device(key: str) -> str | None:
+    """Spread trainings over the GPUs, if there are several."""
+    import torch
+
+    n_gpus = torch.cuda.device_count()
+    return f"cuda:{crc32(key.encode()) % n_gpus}" if n_gpus else None

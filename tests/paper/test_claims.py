@@ -1,0 +1,118 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmvsolvers import Estimate
+from mmvsolvers.paper import results
+from mmvsolvers.paper.claims import CLAIMS, FAILS, HOLDS, UNKNOWN, check, report
+from mmvsolvers.paper.evidence import CONFIRMED, OPEN, REVERSED, Comparison, flat, gain, less
+from mmvsolvers.paper.figures import FIGURES
+
+
+def around(mean: float, half_width: float) -> Estimate:
+    return Estimate(mean, mean - half_width, mean + half_width, 100)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "outcome"),
+    [
+        (around(1, 0.1), around(2, 0.1), CONFIRMED),
+        (around(2, 0.1), around(1, 0.1), REVERSED),
+        (around(1, 0.8), around(2, 0.8), OPEN),
+        (around(2, 0.8), around(1, 0.8), OPEN),
+        (Estimate(1, 0.2, 1.1, 9), Estimate(2, 1.9, 4, 9), CONFIRMED),
+        (around(1, 0), around(1, 0), OPEN),
+    ],
+)
+def test_a_difference_must_exceed_both_intervals(a, b, outcome):
+    assert less(a, b, "").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "outcome"),
+    [
+        (around(1, 0.01), around(1.05, 0.01), CONFIRMED),
+        (around(1, 0.01), around(1.5, 0.01), REVERSED),
+        (around(1, 0.4), around(1.5, 0.4), CONFIRMED),
+    ],
+)
+def test_equal_is_within_a_tenth_or_the_intervals(a, b, outcome):
+    assert flat(a, b, "").outcome == outcome
+
+
+def test_the_interval_of_a_gain_covers_the_quotient():
+    rng = np.random.default_rng(0)
+    quotients = rng.normal(3.0, 0.03, 100_000) / rng.normal(2.0, 0.04, 100_000)
+    found = gain(around(3.0, 1.96 * 0.03), around(2.0, 1.96 * 0.04))
+    assert found.mean == pytest.approx(1.5)
+    assert np.mean((quotients > found.low) & (quotients < found.high)) == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict", "mostly"),
+    [
+        ([], UNKNOWN, UNKNOWN),
+        ([OPEN], UNKNOWN, UNKNOWN),
+        ([CONFIRMED, OPEN], HOLDS, HOLDS),
+        ([CONFIRMED, OPEN, OPEN], UNKNOWN, UNKNOWN),
+        ([CONFIRMED, CONFIRMED, REVERSED], FAILS, HOLDS),
+        ([CONFIRMED, REVERSED, REVERSED], FAILS, FAILS),
+    ],
+)
+def test_verdicts(outcomes, verdict, mostly):
+    comparisons = [Comparison("", outcome) for outcome in outcomes]
+    by_name = {claim.name: claim for claim in CLAIMS}
+    assert by_name["C4"].verdict(comparisons) == verdict
+    assert by_name["C8"].verdict(comparisons) == mostly
+
+
+def table(value) -> pd.DataFrame:
+    """A table in which ``value(figure, panel, x, scheme, quantity)`` was measured, to a thousandth."""
+    rows = []
+    for figure in FIGURES.values():
+        for N in figure.N:
+            for panel in figure.panels:
+                for x in figure.abscissas(N, panel, "quick"):
+                    for scheme in figure.schemes:
+                        for quantity in {panel.quantity, "coherence", "block_coherence", "sub_coherence"}:
+                            mean = value(figure.number, panel.letter, x, scheme, quantity)
+                            rows.append(
+                                dict.fromkeys(results.COLUMNS, 1)
+                                | {"figure": figure.number, "panel": panel.letter, "x": x, "N": N, "scheme": scheme}
+                                | {"quantity": quantity, "mean": mean, "low": 0.999 * mean, "high": 1.001 * mean}
+                                | {"scale": "quick", "versions": "none"}
+                            )
+    return pd.DataFrame(rows)
+
+
+def verdicts(value) -> dict[str, str]:
+    return {claim.name: verdict for claim, verdict, _ in check(table(value))}
+
+
+def test_learned_schemes_below_their_baselines_satisfy_the_claims_that_say_so():
+    found = verdicts(lambda figure, panel, x, scheme, quantity: 1.0 if scheme.endswith("nn") else 2.0)
+    assert found["C4"] == found["C9"] == found["C13"] == FAILS or (found["C4"], found["C9"]) == (HOLDS, HOLDS)
+    worse = verdicts(lambda figure, panel, x, scheme, quantity: 2.0 if scheme.endswith("nn") else 1.0)
+    assert (worse["C4"], worse["C9"]) == (FAILS, FAILS)
+
+
+def test_trends_are_seen():
+    def falling(figure, panel, x, scheme, quantity):
+        return x if panel in "bd" else 1 / x
+
+    def rising(figure, panel, x, scheme, quantity):
+        return 1 / x if panel in "bd" else x
+
+    assert (verdicts(falling)["C1"], verdicts(falling)["C2"]) == (HOLDS, HOLDS)
+    assert (verdicts(rising)["C1"], verdicts(rising)["C2"]) == (FAILS, FAILS)
+
+
+def test_what_was_not_measured_decides_nothing():
+    found = table(lambda *_: np.nan)
+    assert {verdict for _, verdict, _ in check(found)} == {UNKNOWN}
+    assert "nothing measured" in report(found)
+
+
+def test_every_claim_has_evidence():
+    for _, _, comparisons in check(table(lambda *_: 1.0)):
+        assert comparisons
