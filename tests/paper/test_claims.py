@@ -91,7 +91,7 @@ def verdicts(value) -> dict[str, str]:
 
 def test_learned_schemes_below_their_baselines_satisfy_the_claims_that_say_so():
     found = verdicts(lambda figure, panel, x, scheme, quantity: 1.0 if scheme.endswith("nn") else 2.0)
-    assert found["C4"] == found["C9"] == found["C13"] == FAILS or (found["C4"], found["C9"]) == (HOLDS, HOLDS)
+    assert (found["C4"], found["C9"]) == (HOLDS, HOLDS)
     worse = verdicts(lambda figure, panel, x, scheme, quantity: 2.0 if scheme.endswith("nn") else 1.0)
     assert (worse["C4"], worse["C9"]) == (FAILS, FAILS)
 
