@@ -1,10 +1,10 @@
-"""Keep BLAS to one thread while numba runs over the problems of a batch."""
+"""How many threads the libraries underneath may use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 
 @cache
@@ -18,6 +18,20 @@ def _controller() -> ThreadpoolController:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold every BLAS of the process to one thread: the parallel axis is the batch."""
+    """Hold every BLAS of the process to one thread while numba runs over the problems of a batch."""
     with _controller().limit(limits=1, user_api="blas"):
         yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, in every library: tasks side by side must not share cores."""
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(before)

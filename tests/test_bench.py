@@ -8,6 +8,7 @@ from conftest import make_problem, relative_error
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench import speed
 from bench.textbook import covariance_lasso, group_lasso_bcd, ml_cd
 
 A, Y, _ = make_problem(20, 10, 3, T=1)
@@ -26,3 +27,13 @@ VERSIONS = {
 def test_textbook_versions_are_the_textbook(name):
     found, wanted = VERSIONS[name]()
     assert relative_error(found, wanted) < 1e-9
+
+
+def test_no_time_is_given_for_a_worse_answer():
+    def case(answer):
+        return "mine / other", lambda: answer, lambda: 1.0, float, 1e-6, 2.0
+
+    assert speed.measured(case(1.1)) == ["mine / other", "", 2.0, "", "objective 1.1, not 1"]
+    assert "objective nan" in speed.measured(case(np.nan))[-1]
+    name, ratio, goal, mine, theirs = speed.measured(case(1.0))
+    assert (name, goal, ratio) == ("mine / other", 2.0, theirs / mine)

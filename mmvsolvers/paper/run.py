@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from mmvsolvers._blas import one_thread
 from mmvsolvers.files import atomic_path
 from mmvsolvers.paper.figures import SCHEMES, Figure, Scene
 from mmvsolvers.paper.scales import Scale
-from mmvsolvers.paper.tasks import Finding, Point, Task, Timing, one_thread
+from mmvsolvers.paper.tasks import Finding, Point, Task, Timing
 
 Findings = dict[Task, dict[str, Finding]]
 

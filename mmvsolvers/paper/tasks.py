@@ -5,8 +5,7 @@ import platform
 import statistics
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +14,6 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.comparison import Setting
@@ -265,20 +263,6 @@ def versions(with_torch: bool) -> str:
     """Return the versions of what computes, for the record."""
     packages = ["mmvsolvers", "numpy", "numba", *(["torch"] if with_torch else [])]
     return f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, in every library: tasks side by side must not share cores."""
-    import numba
-
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _scenario(scene: Scene) -> Any:

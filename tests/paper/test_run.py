@@ -111,4 +111,4 @@ def test_all_schemes_are_timed_in_one_run(tmp_path):
     task = tasks_of(figure, SMOKE)[0]
     found = task.measure(SMOKE, tmp_path)
     assert tuple(found) == figure.schemes
-    assert all(0 < finding.quantities["seconds_per_sample"].low for finding in found.values())
+    assert all(finding.quantities["seconds_per_sample"].low > 0 for finding in found.values())
