@@ -109,8 +109,8 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                     "covariance_nn": Recipe({}, _short(64, 12000, 0.003)),
                     "map_nn": Recipe({"U": 20}, _short(64, 1200, 0.004, 8)),
                 },
-                5,
-                20,
+                3,
+                4,
             ),
             Scale("paper", {100: Samples(1000, 1000, 10), 1000: Samples(1000, 1000, 10)}, 1000, {}, 10, 100),
         )
