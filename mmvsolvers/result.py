@@ -46,6 +46,20 @@ class SolverResult:
     converged: NDArray[np.bool_]
     diverged: NDArray[np.bool_]
 
+    @classmethod
+    def unoptimised(cls, X: NDArray[np.inexact] | None, score: NDArray[np.floating], n_iter: int = 0) -> "SolverResult":
+        """Return the result of a decoder that minimises nothing and is always done."""
+        shape = score.shape[:-1]
+        return cls(
+            X=X,
+            score=score,
+            objective=np.full(shape, np.nan),
+            optimality=np.zeros(shape),
+            n_iter=np.full(shape, n_iter),
+            converged=np.ones(shape, np.bool_),
+            diverged=np.zeros(shape, np.bool_),
+        )
+
     def __repr__(self) -> str:
         """Shapes and counts; the arrays themselves can be gigabytes."""
         shape = "None" if self.X is None else f"{self.X.dtype}{self.X.shape}"

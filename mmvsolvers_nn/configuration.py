@@ -168,7 +168,7 @@ class Optimisation:
 
     def __post_init__(self) -> None:
         """Reject what no training can run with."""
-        object.__setattr__(self, "curriculum", tuple((int(U), int(epochs)) for U, epochs in self.curriculum))
+        object.__setattr__(self, "curriculum", tuple((U, epochs) for U, epochs in self.curriculum))
         as_count("seed", self.seed, at_least=0)
         for name in ("n_train", "n_validation", "batch_size", "max_epochs", "patience"):
             as_count(name, getattr(self, name))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from zlib import crc32
 
 import torch
 from torch import Tensor, distributed
@@ -69,3 +70,9 @@ def as_device(name: str | None) -> torch.device:
     if name not in available:
         raise ValueError(f"device must be one of {', '.join(available)}; got {name!r}")
     return torch.device(name)
+
+
+def gpu_for(key: str) -> str | None:
+    """Return one of the GPUs, if there are any: trainings of different keys are spread over them."""
+    n_gpus = torch.cuda.device_count()
+    return f"cuda:{crc32(key.encode()) % n_gpus}" if n_gpus else None

@@ -76,15 +76,10 @@ class LearnedSolver:
         received = torch.from_numpy(data.Y.astype(self.pilots.dtype)).to(self.model.threshold.value.device)
         parts = [self.model.decode(chunk) for chunk in torch.split(received, CHUNK)]
         signals = [part.X for part in parts if part.X is not None]
-        done = np.ones(data.T, np.bool_)
-        return SolverResult(
-            X=torch.cat(signals).cpu().numpy() if signals else None,
-            score=torch.cat([part.score for part in parts]).cpu().numpy(),
-            objective=np.full(data.T, np.nan),
-            optimality=np.zeros(data.T),
-            n_iter=np.full(data.T, self.n_iter),
-            converged=done,
-            diverged=~done,
+        return SolverResult.unoptimised(
+            torch.cat(signals).cpu().numpy() if signals else None,
+            torch.cat([part.score for part in parts]).cpu().numpy(),
+            self.n_iter,
         )
 
 

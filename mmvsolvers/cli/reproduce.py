@@ -28,7 +28,7 @@ def reproduce(
     numbers: _Numbers = None,
     all_figures: Annotated[bool, typer.Option("--all", help="All ten figures.")] = False,
     scale: Annotated[
-        ScaleName, typer.Option(help="smoke: minutes; quick: a night on two cores; paper: as published.")
+        ScaleName, typer.Option(help="smoke: minutes; quick: hours on two cores; paper: as published.")
     ] = ScaleName.QUICK,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Directory; a second start goes on there [paper-SCALE].")

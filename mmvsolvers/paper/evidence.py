@@ -5,7 +5,7 @@ other way by more than that is reversed, and the others are open.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -66,9 +66,10 @@ def less(a: Estimate, b: Estimate, text: str) -> Comparison:
 
 
 def flat(a: Estimate, b: Estimate, text: str) -> Comparison:
-    """Compare two figures that are claimed to be equal: within a tenth, or the intervals."""
-    equal = less(a, b, "").outcome == OPEN or math.isclose(a.mean, b.mean, rel_tol=0.1)
-    return Comparison(f"{text}: {a} ≈ {b}", CONFIRMED if equal else REVERSED)
+    """Compare two figures that are claimed to be equal: within a tenth they are, beyond the intervals they are not."""
+    equal = math.isclose(a.mean, b.mean, rel_tol=0.1)
+    outcome = CONFIRMED if equal else OPEN if less(a, b, "").outcome == OPEN else REVERSED
+    return Comparison(f"{text}: {a} ≈ {b}", outcome)
 
 
 def gain(baseline: Estimate, learned: Estimate) -> Estimate:
@@ -87,11 +88,9 @@ def _quantity(figure: Figure) -> str:
     return figure.panels[0].quantity
 
 
-def _trend(
-    results: Results, figure: int, panel: str, scheme: str, *, falls: bool, quantity: str | None = None
-) -> Iterator[Comparison]:
+def _trend(results: Results, figure: int, panel: str, scheme: str, *, falls: bool) -> Iterator[Comparison]:
     """Compare the ends of a curve."""
-    curve = results.curve(figure, panel, scheme, quantity or _quantity(FIGURES[figure]))
+    curve = results.curve(figure, panel, scheme, _quantity(FIGURES[figure]))
     if len(curve) > 1:
         (x0, first), (x1, last) = (list(curve.items())[k] for k in (0, -1))
         low, high, at = (last, first, (x1, x0)) if falls else (first, last, (x0, x1))
@@ -115,10 +114,10 @@ def _below(
             yield less(curves[0][x], curves[1][x], text)
 
 
-def _best(results: Results, figure: int, scheme: str, others: Sequence[str] | None = None) -> Iterator[Comparison]:
+def _best(results: Results, figure: int, scheme: str) -> Iterator[Comparison]:
     """Compare a scheme with all others of the figure, everywhere."""
     for panel in _error_panels(figure):
-        for other in others or FIGURES[figure].schemes:
+        for other in FIGURES[figure].schemes:
             if other != scheme:
                 yield from _below(results, figure, panel, scheme, other)
 

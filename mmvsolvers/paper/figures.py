@@ -154,8 +154,6 @@ class Figure:
         See `Scene`.
     N : tuple of int
         Devices; with several, each panel is drawn for each.
-    values : mapping of int to mapping
-        For each N, the parameters where no panel says otherwise.
     panels : tuple of Panel
         In the paper's order.
     schemes, extras : tuple of str

@@ -6,7 +6,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -121,10 +121,11 @@ class Point:
 
     def _learned(self, scale: Scale, directory: Path) -> "_Found":
         from mmvsolvers_nn import train
+        from mmvsolvers_nn.distributed import gpu_for
         from mmvsolvers_nn.evaluation import LearnedSolver
 
         configuration = training(self.scene, self.scheme, self.seed, scale)
-        model = train(configuration, directory / self.key, device=_device(self.key))
+        model = train(configuration, directory / self.key, device=gpu_for(self.key))
         solver = LearnedSolver(model, configuration)
         samples = scale.samples[self.scene.N]
         setting = replace(
@@ -133,7 +134,6 @@ class Point:
             n_train=samples.n_train * samples.n_draws,
             n_test=samples.n_test * samples.n_draws,
         )
-        # The draws from number 0 on are those of the classical schemes.
         learned_on, test = setting.draw(self.scene.L, self.seed)
         quantities = {}
         prior = model.exported().get("activity_prob")
@@ -165,7 +165,6 @@ class Timing:
     scene: Scene
     schemes: tuple[str, ...]
     seed: int = 0
-    is_training: bool = field(default=False, init=False)
 
     @property
     def key(self) -> str:
@@ -225,16 +224,8 @@ class OracleMMSE:
 
     def solve(self, data: MMVData, **options: Any) -> SolverResult:
         """Estimate the channels of the devices that are active."""
-        done = np.ones(data.T, np.bool_)
-        return SolverResult(
-            X=mmse_estimate(data.A, data.Y, data.noise_var, data.activity, channel_var=data.channel_var),
-            score=data.activity.astype(float),
-            objective=np.full(data.T, np.nan),
-            optimality=np.zeros(data.T),
-            n_iter=np.zeros(data.T, int),
-            converged=done,
-            diverged=~done,
-        )
+        X = mmse_estimate(data.A, data.Y, data.noise_var, data.activity, channel_var=data.channel_var)
+        return SolverResult.unoptimised(X, data.activity.astype(float))
 
 
 def classical(scheme: Scheme) -> Decoder:
@@ -281,11 +272,3 @@ def _coherences(A: NDArray[Any], G: int) -> dict[str, Estimate]:
 def _median(times: list[float]) -> Estimate:
     """Return the median of times with their range."""
     return Estimate(statistics.median(times), min(times), max(times), len(times))
-
-
-def _device(key: str) -> str | None:
-    """Spread trainings over the GPUs, if there are several."""
-    import torch
-
-    n_gpus = torch.cuda.device_count()
-    return f"cuda:{crc32(key.encode()) % n_gpus}" if n_gpus else None

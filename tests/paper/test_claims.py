@@ -33,10 +33,10 @@ def test_a_difference_must_exceed_both_intervals(a, b, outcome):
     [
         (around(1, 0.01), around(1.05, 0.01), CONFIRMED),
         (around(1, 0.01), around(1.5, 0.01), REVERSED),
-        (around(1, 0.4), around(1.5, 0.4), CONFIRMED),
+        (around(1, 0.4), around(1.5, 0.4), OPEN),
     ],
 )
-def test_equal_is_within_a_tenth_or_the_intervals(a, b, outcome):
+def test_equal_is_within_a_tenth_and_different_beyond_the_intervals(a, b, outcome):
     assert flat(a, b, "").outcome == outcome
 
 
