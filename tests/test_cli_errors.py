@@ -17,13 +17,14 @@ def test_an_interrupt_is_found_below_the_errors_it_caused():
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemError])
-def test_ctrl_c_ends_with_130_and_other_system_errors_are_shown(monkeypatch, raised):
+def test_ctrl_c_ends_with_130_and_other_system_errors_are_shown(monkeypatch, tmp_path, raised):
     import mmvsolvers.comparison  # noqa: F401
     from mmvsolvers.cli import main
 
     def interrupted(*arguments, **options):
         raise raised
 
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mmvsolvers.comparison.evaluate", interrupted)
     wanted = SystemExit if raised is KeyboardInterrupt else SystemError
     with pytest.raises(wanted) as caught:
