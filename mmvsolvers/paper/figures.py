@@ -113,6 +113,9 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         "amp_unit": Scheme("AMP, unit norm", "amp_mmse", "unit_norm", _PAPER_AMP),
         "ml_unit": Scheme("ML, unit norm", "ml_cd", "unit_norm", {"max_iter": 55}),
         "ml_mmse_unit": Scheme("ML-MMSE, unit norm", "ml_mmse", "unit_norm", {"max_iter": 55}),
+        "covariance_lasso_unit": Scheme(
+            "covariance LASSO, unit norm", "covariance_lasso", "unit_norm", {"max_iter": 200}
+        ),
     }
 )
 
@@ -214,7 +217,7 @@ _ABSCISSAS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
 _ESTIMATION = ("group_lasso", "amp", "ml_mmse", "group_lasso_nn", "amp_nn")
 _ESTIMATION_EXTRAS = ("amp_adaptive", "oracle_mmse", "group_lasso_weak", "group_lasso_unit", "amp_unit", "ml_mmse_unit")
 _DETECTION = ("group_lasso", "amp", "ml", "covariance_lasso", "covariance_nn", "amp_nn", "map_nn")
-_DETECTION_EXTRAS = ("map", "amp_adaptive", "group_lasso_unit", "amp_unit", "ml_unit")
+_DETECTION_EXTRAS = ("map", "amp_adaptive", "group_lasso_unit", "amp_unit", "ml_unit", "covariance_lasso_unit")
 
 
 def _sweeps(quantity: str, at_p: float, *axes: str) -> tuple[Panel, ...]:
