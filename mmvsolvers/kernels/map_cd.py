@@ -27,7 +27,7 @@ DRIFT = 5e-7
 # A run to tolerance sweeps, between two full sweeps, over the likely devices alone: those active, and those whose last
 # r came this close to q (a device becomes active where r > q). They are swept until their steps are this much smaller
 # than the full sweep's were.
-LIKELY_RATIO = 0.8
+LIKELY_RATIO = 0.9
 LIKELY_REDUCTION = 0.1
 LIKELY_SWEEPS = 20
 # It gives up after this many full sweeps without a new smallest step: the precision is exhausted.
@@ -261,7 +261,10 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
     order = np.arange(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
     precision = np.finfo(column_norms.dtype).eps
     done, stalled = 0, 0
-    optimality, smallest, rebuilt_at = np.inf, np.inf, -np.inf
+    optimality, smallest, rebuilt_at = np.inf, np.inf, 0.0
+    for i in range(Y.shape[0]):
+        for j in range(Y.shape[0]):
+            state.inverse[i, j] = (i == j) / noise_var
     while optimality > tol and done < max_iter and stalled < STALL:
         if precision * (state.moved[0] - rebuilt_at) * noise_var > DRIFT:
             rebuild_inverse(AT, noise_var, state.value, state.inverse)
