@@ -73,10 +73,8 @@ def covariance_lasso(
     squares = (rows.real**2 + rows.imag**2).sum(axis=1)
     lams = default_lam(batch, squares, sigma2) if lam is None else batch.per_problem("lam", lam, NON_NEGATIVE)
     with one_blas_thread():
-        if batch.N <= GRAM_LIMIT:
-            gram = kernels.covariance_lasso.squared_gram(rows, conjugate)
-        else:
-            gram = np.empty((0, 0), batch.real_dtype)
+        room = batch.N if batch.N <= GRAM_LIMIT else 0
+        gram = np.empty((room, room), batch.real_dtype)
         r, objective, gap, n_iter = kernels.covariance_lasso.solve_batch(
             rows, conjugate, squares, gram, batch.Y.astype(rows.dtype, copy=False), sigma2, lams, max_iter, tol
         )

@@ -1,8 +1,9 @@
 """Coordinate descent for the covariance LASSO, min over r ⪰ 0 of ½‖S - A diag(r) Aᴴ‖²_F + λ Σ_n r_n.
 
 The gradient of device n is a_nᴴ E a_n with the residual E = S - A diag(r) Aᴴ. Two forms give the same iterates: where
-the Gram matrix |AᴴA|² of all devices fits in memory, all gradients are kept up to date with its columns; where it does
-not, E is kept up to date, a block of devices at a time.
+the Gram matrix |AᴴA|² of all devices fits in memory, all gradients are kept up to date with its rows; where it does
+not, E is kept up to date, a block of devices at a time. A single problem moves few of its devices, and computes only
+the rows of those; a batch shares the whole matrix.
 """
 
 from collections import namedtuple
@@ -19,24 +20,21 @@ BLOCK = 32
 ACTIVE_REDUCTION = 0.1
 ACTIVE_SWEEPS = 20
 
-# The pilots: rows a_nᵀ and a_nᴴ (N, L), ‖a_n‖² (N,), and |AᴴA|² (N, N) or (0, 0) where it is too large.
-Pilots = namedtuple("Pilots", "rows conjugate squares gram")
+# The pilots: rows a_nᵀ and a_nᴴ (N, L), ‖a_n‖² (N,), |AᴴA|² (N, N) or (0, 0) where it is too large, and which of its
+# rows are there, (N,).
+Pilots = namedtuple("Pilots", "rows conjugate squares gram known")
 # The iterate: r (N,), the gradients a_nᴴEa_n (N,) where the Gram matrix is there, and E (L, L) where it is not.
 State = namedtuple("State", "r gradient E")
 
 
 @njit()
-def squared_gram(rows, conjugate):
-    """Return |AᴴA|², elementwise, a block of rows at a time."""
-    N = rows.shape[0]
-    gram = np.empty((N, N), rows.real.dtype)
-    for start in range(0, N, BLOCK):
-        product = np.dot(conjugate[start : start + BLOCK], rows.T)
-        for k in range(product.shape[0]):
-            for j in range(N):
-                p = product[k, j]
-                gram[start + k, j] = p.real * p.real + p.imag * p.imag
-    return gram
+def fill_gram(pilots, n):
+    """Compute row n of |AᴴA|², elementwise: one at a time, so that its rounding is the same alone and in a batch."""
+    product = np.dot(pilots.rows, pilots.conjugate[n])
+    for j in range(product.size):
+        p = product[j]
+        pilots.gram[n, j] = p.real * p.real + p.imag * p.imag
+    pilots.known[n] = True
 
 
 @njit()
@@ -56,6 +54,8 @@ def gram_sweep(pilots, devices, lam, state):
         change = step(n, state.gradient[n], pilots.squares[n], lam, state.r)
         if change != 0.0:
             largest = max(largest, abs(change) * pilots.squares[n] ** 2)
+            if not pilots.known[n]:
+                fill_gram(pilots, n)
             for j in range(state.r.size):
                 state.gradient[j] -= pilots.gram[n, j] * change
     return largest
@@ -118,32 +118,38 @@ def set_residual(pilots, S, r, E):
 
 
 @njit()
-def certificate(pilots, S, lam, state):
-    """Return the objective and its relative duality gap, with E computed anew.
-
-    Any Hermitian Θ with a_nᴴΘa_n ≤ λ bounds the optimum by Re⟨Θ, S⟩ - ½‖Θ‖²; Θ = E - μI is one for large enough μ.
-    """
-    L = S.shape[0]
+def all_gradients(pilots, S, state):
+    """Compute E anew, and from it the gradients of all devices."""
     set_residual(pilots, S, state.r, state.E)
-    if not pilots.gram.size:
-        for start in range(0, state.r.size, BLOCK):
-            stop = min(start + BLOCK, state.r.size)
-            block_gradients(pilots.conjugate[start:stop], pilots.rows[start:stop], state.E, state.gradient[start:stop])
+    for start in range(0, state.r.size, BLOCK):
+        stop = min(start + BLOCK, state.r.size)
+        block_gradients(pilots.conjugate[start:stop], pilots.rows[start:stop], state.E, state.gradient[start:stop])
+
+
+@njit()
+def duality_gap(pilots, lam, state):
+    """Return by how much the objective exceeds a lower bound of the optimum.
+
+    Any Hermitian Θ with a_nᴴΘa_n ≤ λ bounds the optimum by Re⟨Θ, S⟩ - ½‖Θ‖². With Θ = E - μI, for the least μ that
+    serves, what the objective exceeds it by needs the gradients g alone: Σ_n r_n(λ - g_n + μ‖a_n‖²) + ½Lμ².
+    """
     mu = 0.0
     for n in range(state.r.size):
         mu = max(mu, (state.gradient[n] - lam) / pilots.squares[n])
-    fit, inner, theta, penalty = 0.0, 0.0, 0.0, 0.0
-    for i in range(L):
-        fit += squared_norm(state.E[i])
-        state.E[i, i] -= state.E.real.dtype.type(mu)
-        theta += squared_norm(state.E[i])
-        inner += real_inner(state.E[i], S[i])
-        state.E[i, i] += state.E.real.dtype.type(mu)
+    gap = 0.5 * pilots.rows.shape[1] * mu * mu
     for n in range(state.r.size):
-        penalty += state.r[n]
-    primal = 0.5 * fit + lam * penalty
-    gap = primal - inner + 0.5 * theta
-    return primal, max(gap, 0.0) / primal if primal > 0.0 else 0.0
+        gap += state.r[n] * (lam - state.gradient[n] + mu * pilots.squares[n])
+    return max(gap, 0.0)
+
+
+@njit()
+def objective(pilots, S, lam, state):
+    """Return ½‖E‖² + λ Σ_n r_n, with E computed anew."""
+    set_residual(pilots, S, state.r, state.E)
+    fit = 0.0
+    for i in range(state.E.shape[0]):
+        fit += squared_norm(state.E[i])
+    return 0.5 * fit + lam * np.sum(state.r)
 
 
 @njit()
@@ -172,34 +178,43 @@ def solve(pilots, Y, noise_var, lam, r, max_iter, tol):
     """Solve one problem from r (N,) = 0, in place; return objective, relative gap and sweeps done."""
     S = sample_covariance(Y, noise_var)
     state = State(r, first_gradients(pilots, Y, noise_var), np.empty_like(S))
-    everyone = np.arange(r.size)
-    objective, gap = certificate(pilots, S, lam, state)
+    # Likeliest first: fewer devices move, and the answer is free of their numbering.
+    everyone = np.arange(r.size) if tol == 0.0 else np.argsort(-state.gradient)
+    value, gap = objective(pilots, S, lam, state), duality_gap(pilots, lam, state)
     done = 0
-    while done < max_iter and (gap > tol or tol == 0.0):
+    while done < max_iter and (gap > tol * value or tol == 0.0):
         largest = sweep(pilots, everyone, lam, state)
         done += 1
         if tol > 0.0:
-            active = np.flatnonzero(r)
+            active = everyone[r[everyone] > 0.0]
             for _ in range(min(ACTIVE_SWEEPS, max_iter - done)):
                 done += 1
                 if sweep(pilots, active, lam, state) <= ACTIVE_REDUCTION * largest:
                     break
         if tol > 0.0 or done == max_iter:
-            objective, gap = certificate(pilots, S, lam, state)
-    return objective, gap, done
+            if not pilots.gram.size:
+                all_gradients(pilots, S, state)
+            gap = duality_gap(pilots, lam, state)
+            # The objective only falls: while the gap is too large for its last value, it is too large for the new one.
+            if gap <= tol * value or done == max_iter:
+                value = objective(pilots, S, lam, state)
+    return value, gap / value if value > 0.0 else 0.0, done
 
 
 @njit(parallel=True)
 def solve_batch(rows, conjugate, squares, gram, Y, noise_var, lam, max_iter, tol):
     """Solve T problems in parallel.
 
-    rows and conjugate are a_nᵀ and a_nᴴ (N, L), squares ‖a_n‖² (N,), gram |AᴴA|² (N, N) or (0, 0), Y (T, L, M),
-    noise_var and lam (T,). Returns r (T, N) in double precision, objective, relative gap and n_iter, (T,).
+    rows and conjugate are a_nᵀ and a_nᴴ (N, L), squares ‖a_n‖² (N,), gram room for |AᴴA|² (N, N) or (0, 0), Y
+    (T, L, M), noise_var and lam (T,). Returns r (T, N) in double precision, objective, relative gap and n_iter, (T,).
     """
-    T = Y.shape[0]
-    r = np.zeros((T, squares.size))
-    objective, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
-    pilots = Pilots(rows, conjugate, squares, gram)
+    T, N = Y.shape[0], squares.size
+    r = np.zeros((T, N))
+    value, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    pilots = Pilots(rows, conjugate, squares, gram, np.zeros(N, np.bool_))
+    if gram.size and T > 1:
+        for n in prange(N):
+            fill_gram(pilots, n)
     for t in prange(T):
-        objective[t], gap[t], n_iter[t] = solve(pilots, Y[t], noise_var[t], lam[t], r[t], max_iter, tol)
-    return r, objective, gap, n_iter
+        value[t], gap[t], n_iter[t] = solve(pilots, Y[t], noise_var[t], lam[t], r[t], max_iter, tol)
+    return r, value, gap, n_iter
