@@ -27,6 +27,8 @@ from mmvsolvers.kernels.shared import (
 
 # Devices a block: products want many, the corrections inside a block cost its square.
 BLOCK = 32
+# Where the residual has fewer entries than this, L times M, devices are quicker visited one by one.
+FEW_ENTRIES = 1000
 # A working set has at least this many devices, and at least this many times the active ones.
 SMALLEST_SET = 16
 GROWTH = 2
@@ -125,8 +127,38 @@ def visit(pilots, k, count, lam, state, scratch):
 
 
 @njit()
-def sweep(pilots, lam, state, scratch):
-    """Visit every device of ``pilots`` once, in order."""
+def single_sweep(pilots, lam, state, scratch):
+    """Visit every device of ``pilots`` once, in order, with the residual brought up to date after each."""
+    rows, conjugate, norms = pilots.rows, pilots.conjugate, pilots.norms
+    X, R, correlation, seen = state.X, state.R, state.correlation, state.seen
+    t, change = scratch.correlations[0], scratch.change[0]
+    L, M = R.shape
+    path = state.moved[0]
+    for n in range(norms.size):
+        if correlation[n] + norms[n] * (path - seen[n]) < lam:
+            continue
+        square = norms[n] * norms[n]
+        for m in range(M):
+            t[m] = square * X[n, m]
+        for i in range(L):
+            factor = conjugate[n, i]
+            for m in range(M):
+                t[m] += factor * R[i, m]
+        moved, length = threshold_row(t, lam, 1.0 / square, X[n], change)
+        correlation[n] = min(length, lam)
+        if moved > 0.0:
+            path += norms[n] * moved
+            for i in range(L):
+                factor = rows[n, i]
+                for m in range(M):
+                    R[i, m] -= factor * change[m]
+        seen[n] = path
+    state.moved[0] = path
+
+
+@njit()
+def block_sweep(pilots, lam, state, scratch):
+    """Visit every device of ``pilots`` once, in order, a block at a time."""
     N = pilots.norms.size
     n = 0
     while n < N:
@@ -144,6 +176,15 @@ def sweep(pilots, lam, state, scratch):
             n += 1
         if visited:
             subtract(state.R, np.dot(scratch.rows[:visited].T, scratch.change[:visited]))
+
+
+@njit()
+def sweep(pilots, lam, state, scratch):
+    """Visit every device of ``pilots`` once, in order."""
+    if state.R.size < FEW_ENTRIES:
+        single_sweep(pilots, lam, state, scratch)
+    else:
+        block_sweep(pilots, lam, state, scratch)
 
 
 @njit()
