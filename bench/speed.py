@@ -16,7 +16,7 @@ import numpy as np
 
 import mmvsolvers as mmv
 from bench.conditions import conditions
-from bench.textbook import covariance_lasso, group_lasso_bcd, ml_cd
+from bench.textbook import covariance_lasso, group_lasso_bcd, map_cd
 from mmvsolvers._blas import one_thread
 
 OUTPUT = Path(__file__).parent / "results" / "speed.csv"
@@ -51,7 +51,7 @@ def likelihood_cases() -> Iterator[Case]:
         return float(mmv.negative_log_likelihood(A, Y, 0.1, np.asarray(gamma, np.float64)))
 
     def textbook() -> Any:
-        return ml_cd.solve(rows, Y, 0.1, 55)
+        return map_cd.solve(rows, Y, 0.1, 0.0, 55)
 
     to_tolerance = lambda A, Y: lambda: mmv.ml_cd(A, Y, 0.1).score  # noqa: E731
     fixed = lambda A, Y: lambda: mmv.ml_cd(A, Y, 0.1, max_iter=55, tol=0).score  # noqa: E731
@@ -126,7 +126,7 @@ def small_cases() -> Iterator[Case]:
             return mmv.ml_cd(data.A, data.Y, 0.1, max_iter=55, tol=0).score
 
         def ml_textbook(data: mmv.MMVData = data, rows: Any = rows) -> Any:
-            return [ml_cd.solve(rows, Y, 0.1, 55) for Y in data.Y]
+            return [map_cd.solve(rows, Y, 0.1, 0.0, 55) for Y in data.Y]
 
         def lasso(data: mmv.MMVData = data) -> Any:
             return mmv.group_lasso_bcd(data.A, data.Y, 2.0, max_iter=200, tol=0).X

@@ -9,17 +9,30 @@ from conftest import make_problem, relative_error
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import speed
-from bench.textbook import covariance_lasso, group_lasso_bcd, ml_cd
+from bench.textbook import amp_mmse, covariance_lasso, group_lasso_admm, group_lasso_bcd, map_cd, ml_mmse
 
 A, Y, _ = make_problem(20, 10, 3, T=1)
 ROWS = np.ascontiguousarray(A.T)
+ALPHA = oracles.map_cd(A, Y[0], 0.1, 5)[0]
+R = oracles.covariance_lasso(A, Y[0], 2.0, 5, 0.1)
 VERSIONS = {
-    "ml_cd": lambda: (ml_cd.solve(ROWS, Y[0], 0.1, 5), oracles.map_cd(A, Y[0], 0.1, 5)[0]),
-    "group_lasso_bcd": lambda: (group_lasso_bcd.solve(ROWS, Y[0], 2.0, 5), oracles.group_lasso_bcd(A, Y[0], 2.0, 5)),
-    "covariance_lasso": lambda: (
-        covariance_lasso.solve(A, Y[0], 0.1, 2.0, 5),
-        oracles.covariance_lasso(A, Y[0], 2.0, 5, 0.1),
+    "ml_cd": lambda: (map_cd.solve(ROWS, Y[0], 0.1, 0.0, 5), ALPHA),
+    "map_cd": lambda: (
+        map_cd.solve(ROWS, Y[0], 0.1, np.log(0.2 / 0.8) / 3, 5),
+        oracles.map_cd(A, Y[0], 0.1, 5, activity_prob=0.2)[0],
     ),
+    "ml_mmse": lambda: (
+        ml_mmse.solve(ROWS, Y[0], 0.1, 0.3, 5),
+        oracles.mmse_given_support(A, Y[0], 0.1, ALPHA > 0.3),
+    ),
+    "group_lasso_bcd": lambda: (group_lasso_bcd.solve(ROWS, Y[0], 2.0, 5), oracles.group_lasso_bcd(A, Y[0], 2.0, 5)),
+    "group_lasso_admm": lambda: (
+        group_lasso_admm.solve(A, Y[0], 2.0, 1.5, 5),
+        oracles.group_lasso_admm(A, Y[0], 2.0, 1.5, 5),
+    ),
+    "amp_mmse": lambda: (amp_mmse.solve(A, Y[0], 0.2, 5), oracles.amp_mmse(A, Y[0], 0.2, 5)[0]),
+    "covariance_lasso": lambda: (covariance_lasso.solve(A, Y[0], 0.1, 2.0, 5), R),
+    "covariance_lasso with gradients": lambda: (covariance_lasso.solve_with_gradients(A, Y[0], 0.1, 2.0, 5), R),
 }
 
 
