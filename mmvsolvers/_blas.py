@@ -7,12 +7,15 @@ from functools import cache
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    # Looking up the loaded libraries takes milliseconds: once. By then numba must have loaded SciPy's BLAS,
-    # which is not NumPy's.
+def _load_blas() -> None:
+    """Load what numba computes products with, SciPy's BLAS: not NumPy's, and else loaded only at the first product."""
     import scipy.linalg.blas  # noqa: F401
 
+
+@cache
+def _controller() -> ThreadpoolController:
+    # Looking up the loaded libraries takes milliseconds: once.
+    _load_blas()
     return ThreadpoolController()
 
 
@@ -29,6 +32,7 @@ def one_thread() -> Iterator[None]:
     import numba
 
     before = numba.get_num_threads()
+    _load_blas()
     numba.set_num_threads(1)
     try:
         with threadpool_limits(1):
