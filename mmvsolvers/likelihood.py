@@ -8,6 +8,10 @@ from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.result import SolverResult
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_count, as_scalar
 
+# Σ⁻¹ has entries as large as 1/σ², and devices' q as small as one over their power in it. Single precision holds both
+# where the ratio of received power to noise times its machine precision is below this.
+SINGLE_PRECISION_LOSS = 3e-4
+
 
 def descend(
     batch: Batch,
@@ -28,17 +32,32 @@ def descend(
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     # Columns a_n·√g_n turn powers into activities.
     scaled = batch.A.T * np.sqrt(channel_var).astype(batch.real_dtype)[:, None]
+    single = np.finfo(batch.real_dtype).eps * _largest_snr(batch, sigma2) < SINGLE_PRECISION_LOSS
+    real, field = (batch.real_dtype, batch.complex_dtype) if single else (np.dtype(float), np.dtype(complex))
     with one_blas_thread():
         value, objective, optimality, n_iter = kernels.map_cd.solve_batch(
-            np.ascontiguousarray(scaled, batch.complex_dtype),
-            batch.Y.astype(batch.complex_dtype, copy=False),
-            sigma2,
-            log_odds.astype(batch.real_dtype),
-            upper.astype(batch.real_dtype),
+            np.ascontiguousarray(scaled, field),
+            batch.Y.astype(field, copy=False),
+            sigma2.astype(real),
+            log_odds.astype(real),
+            upper.astype(real),
             max_iter,
             tol,
         )
-    return batch.result(X=None, score=value, objective=objective, optimality=optimality, n_iter=n_iter, tol=tol)
+    return batch.result(
+        X=None,
+        score=value.astype(batch.real_dtype, copy=False),
+        objective=objective.astype(batch.real_dtype, copy=False),
+        optimality=optimality.astype(batch.real_dtype, copy=False),
+        n_iter=n_iter,
+        tol=tol,
+    )
+
+
+def _largest_snr(batch: Batch, noise_var: NDArray[np.floating]) -> float:
+    """Return the largest ratio of mean received power to noise variance among the problems."""
+    power = np.linalg.norm(batch.Y.reshape(batch.T, -1), axis=1).astype(float) ** 2 / batch.Y[0].size
+    return float((power / noise_var).max())
 
 
 def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, gamma: ArrayLike) -> NDArray[np.floating]:

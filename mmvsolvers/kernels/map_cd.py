@@ -15,15 +15,17 @@ import numpy as np
 from numba import prange
 
 from mmvsolvers.kernels.compiling import njit
-from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
+from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract, subtract_multiple
 
 # Devices a block: products want many, the corrections inside a block cost its square. Measured for short and long
 # pilots, with the boundary at this length.
 SHORT_BLOCK, LONG_BLOCK = 16, 32
 LONG = 64
-# Every rank-1 update leaves a rounding error of its own norm times the machine precision in Σ⁻¹. Before a sweep, Σ⁻¹ is
-# built anew where the errors since the last time may add up to this fraction of 1/σ², the largest norm it can have.
-DRIFT = 5e-7
+# Every rank-1 update leaves a rounding error of its own norm times the machine precision in Σ⁻¹. Before a full sweep,
+# Σ⁻¹ is built anew where the errors since the last time may add more than this to an active device's scaled step; in a
+# run to tolerance, whose path is free, more than this fraction of the last full sweep's largest one, if it is below 1.
+STEP_ERROR = 1e-3
+STEP_ERROR_FRACTION = 0.1
 # A run to tolerance sweeps, between two full sweeps, over the likely devices alone: those active, and those whose last
 # r came this close to q (a device becomes active where r > q). They are swept until their steps are this much smaller
 # than the full sweep's were.
@@ -111,11 +113,8 @@ def correct_rows(AT, devices, k, count, c, state, scratch):
     for i in range(k + 1, count):
         p = inner[i - k - 1]
         state.q[devices[scratch.positions[i]]] -= c * (p.real * p.real + p.imag * p.imag)
-        factor = c * p
-        for m in range(correlations.shape[1]):
-            correlations[i, m] -= factor * correlations[k, m]
-        for j in range(rows.shape[1]):
-            rows[i, j] -= factor * rows[k, j]
+        subtract_multiple(correlations[i], c * p, correlations[k])
+        subtract_multiple(rows[i], c * p, rows[k])
 
 
 @njit()
@@ -127,7 +126,8 @@ def visit(AT, devices, k, count, n_moved, prior, state, scratch):
     d = coordinate_step(q, r, state.value[n], prior.log_odds[n], prior.upper[n])
     u = max(1.0 + d * q, np.finfo(state.value.dtype).eps)
     if d != 0.0:
-        c = d / u
+        # not in double precision, which would slow all that it multiplies
+        c = state.value.dtype.type(d / u)
         state.value[n] += d
         correct_rows(AT, devices, k, count, c, state, scratch)
         length = np.sqrt(squared_norm(scratch.rows[k]))
@@ -185,7 +185,7 @@ def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
 
 @njit()
 def rebuild_inverse(AT, noise_var, value, inverse):
-    """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return log|Σ|."""
+    """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return Σ."""
     active = np.flatnonzero(value > 0.0)
     # float64 times any precision is double precision, real or complex as A is
     rows = AT[active] * np.sqrt(value[active].astype(np.float64)).reshape(-1, 1)
@@ -196,17 +196,16 @@ def rebuild_inverse(AT, noise_var, value, inverse):
     for i in range(AT.shape[1]):
         for j in range(AT.shape[1]):
             inverse[i, j] = exact[i, j]
-    factor = np.linalg.cholesky(covariance)
-    log_det = 0.0
-    for i in range(AT.shape[1]):
-        log_det += 2.0 * np.log(factor[i, i].real)
-    return log_det
+    return covariance
 
 
 @njit()
-def objective(Y, log_det, value, prior, inverse):
+def objective(Y, covariance, value, prior, inverse):
     """Return log|Σ| + tr(Σ⁻¹YYᴴ)/M - log_odds·value, the regularised negative log-likelihood up to a constant."""
-    fit = 0.0
+    factor = np.linalg.cholesky(covariance)
+    log_det, fit = 0.0, 0.0
+    for i in range(Y.shape[0]):
+        log_det += 2.0 * np.log(factor[i, i].real)
     whitened = np.dot(inverse, Y)
     for i in range(Y.shape[0]):
         fit += real_inner(Y[i], whitened[i])
@@ -214,10 +213,22 @@ def objective(Y, log_det, value, prior, inverse):
 
 
 @njit()
+def step_error(column_norms, state, rebuilt_at):
+    """Bound what the rounding errors in Σ⁻¹, built at ``rebuilt_at`` of its path, add to an active device's |d|q."""
+    worst = 0.0
+    for n in range(state.value.size):
+        if state.value[n] > 0.0:
+            worst = max(worst, column_norms[n] ** 2 / state.q[n]) if state.q[n] > 0.0 else np.inf
+    error = np.finfo(state.value.dtype).eps * (state.moved[0] - rebuilt_at)
+    return error * worst if error > 0.0 else 0.0
+
+
+@njit()
 def likeliest_first(AT, Y, column_norms):
     """Order the devices by their matched filter: fewer sweeps, and an answer free of the devices' numbering."""
     score = np.empty(AT.shape[0], column_norms.dtype)
-    matched = np.dot(np.conj(AT), Y)
+    # the norms of a_nᵀY* are those of a_nᴴY
+    matched = np.dot(AT, np.conj(Y))
     for n in range(score.size):
         score[n] = -squared_norm(matched[n]) / column_norms[n] ** 2
     return np.argsort(score)
@@ -259,14 +270,14 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
     """Solve one problem from ``value`` (N,) = 0, in place; return objective, optimality and sweeps done."""
     state, scratch = workspace(AT, Y.shape[1], value)
     order = np.arange(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
-    precision = np.finfo(column_norms.dtype).eps
     done, stalled = 0, 0
-    optimality, smallest, rebuilt_at = np.inf, np.inf, 0.0
+    optimality, largest, smallest, rebuilt_at = np.inf, np.inf, np.inf, 0.0
     for i in range(Y.shape[0]):
         for j in range(Y.shape[0]):
             state.inverse[i, j] = (i == j) / noise_var
     while optimality > tol and done < max_iter and stalled < STALL:
-        if precision * (state.moved[0] - rebuilt_at) * noise_var > DRIFT:
+        error = step_error(column_norms, state, rebuilt_at)
+        if error > STEP_ERROR and (tol == 0.0 or error > STEP_ERROR_FRACTION * min(largest, 1.0)):
             rebuild_inverse(AT, noise_var, state.value, state.inverse)
             rebuilt_at = state.moved[0]
         largest = sweep(AT, Y, column_norms, order, prior, state, scratch)
@@ -274,7 +285,7 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
         stalled = 0 if largest < smallest or tol == 0.0 else stalled + 1
         smallest = min(largest, smallest)
         if largest <= tol or done == max_iter or stalled == STALL:
-            log_det = rebuild_inverse(AT, noise_var, state.value, state.inverse)
+            covariance = rebuild_inverse(AT, noise_var, state.value, state.inverse)
             optimality = stationarity(AT, Y, column_norms, order, prior, state, scratch)
         elif tol > 0.0:
             enough = max(LIKELY_REDUCTION * largest, 0.5 * tol)
@@ -282,7 +293,7 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
                 done += 1
                 if sweep(AT, Y, column_norms, likely_devices(order, state), prior, state, scratch) <= enough:
                     break
-    return objective(Y, log_det, state.value, prior, state.inverse), optimality, done
+    return objective(Y, covariance, state.value, prior, state.inverse), optimality, done
 
 
 @njit(parallel=True)

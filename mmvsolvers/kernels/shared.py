@@ -27,6 +27,16 @@ def real_inner(left, right):
 
 
 @njit()
+def subtract_multiple(target, factor, source):
+    """Subtract ``factor`` times the vector ``source`` from the vector ``target``, in place.
+
+    A function of its own, since LLVM vectorises the loop only where it sees two separate vectors.
+    """
+    for i in range(target.size):
+        target[i] -= factor * source[i]
+
+
+@njit()
 def row_norms(rows):
     """Return the Euclidean norm of every row."""
     norms = np.empty(rows.shape[0], rows.real.dtype)
