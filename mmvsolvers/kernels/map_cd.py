@@ -3,8 +3,9 @@
 ML is MAP with a flat prior (``log_odds = 0``) and no upper bound. The iterates are those of the textbook recursion,
 a rank-1 update of Σ⁻¹ for every device that moves, up to rounding. Two things make it fast:
 
-* Devices are visited in blocks. One product gives the block's rows a_nᴴΣ⁻¹, the devices then move one after the other,
-  correcting the rows of those still to come, and one product puts all their rank-1 updates into Σ⁻¹.
+* Devices are visited in blocks, unless pilots are very short. One product gives the block's rows a_nᴴΣ⁻¹, the devices
+  then move one after the other, correcting the rows of those still to come, and one product puts all their rank-1
+  updates into Σ⁻¹.
 * A silent device is skipped where it provably stays silent. The gradient of a device depends on Σ⁻¹ alone, and how far
   Σ⁻¹ has moved since the device was last visited is bounded by the sum of the norms of the rank-1 updates.
 """
@@ -15,12 +16,14 @@ import numpy as np
 from numba import prange
 
 from mmvsolvers.kernels.compiling import njit
-from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract, subtract_multiple
+from mmvsolvers.kernels.shared import combine, real_inner, row_norms, squared_norm, subtract, subtract_multiple
 
 # Devices a block: products want many, the corrections inside a block cost its square. Measured for short and long
 # pilots, with the boundary at this length.
 SHORT_BLOCK, LONG_BLOCK = 16, 32
 LONG = 64
+# Where a row of Σ⁻¹ has fewer bytes than this, devices are quicker visited one by one.
+FEW_BYTES = 256
 # Every rank-1 update leaves a rounding error of its own norm times the machine precision in Σ⁻¹. Before a full sweep,
 # Σ⁻¹ is built anew where the errors since the last time may add more than this to an active device's scaled step; in a
 # run to tolerance, whose path is free, more than this fraction of the last full sweep's largest one, if it is below 1.
@@ -118,33 +121,41 @@ def correct_rows(AT, devices, k, count, c, state, scratch):
 
 
 @njit()
-def visit(AT, devices, k, count, n_moved, prior, state, scratch):
-    """Move the block's k-th device to its coordinate minimum; return the step d and the scaled step |d|q."""
-    n = devices[scratch.positions[k]]
+def move(n, row, r, prior, state):
+    """Move device n, whose a_nᴴΣ⁻¹ is ``row``, to its coordinate minimum; return d, |d|q, and c: Σ⁻¹ -= c·rowᴴrow."""
     q = state.q[n]
-    r = squared_norm(scratch.correlations[k]) / scratch.correlations.shape[1]
     d = coordinate_step(q, r, state.value[n], prior.log_odds[n], prior.upper[n])
     u = max(1.0 + d * q, np.finfo(state.value.dtype).eps)
+    # not in double precision, which would slow all that it multiplies
+    c = state.value.dtype.type(d / u)
     if d != 0.0:
-        # not in double precision, which would slow all that it multiplies
-        c = state.value.dtype.type(d / u)
         state.value[n] += d
-        correct_rows(AT, devices, k, count, c, state, scratch)
-        length = np.sqrt(squared_norm(scratch.rows[k]))
-        state.moved[0] += abs(c) * length * length
-        state.moved[1] += abs(c) * length * np.sqrt(r)
-        for i in range(AT.shape[1]):
-            scratch.scaled[n_moved, i] = c * np.conj(scratch.rows[k, i])
-            scratch.rows[n_moved, i] = scratch.rows[k, i]
+        square = squared_norm(row)
+        state.moved[0] += abs(c) * square
+        state.moved[1] += abs(c) * np.sqrt(square * r)
     state.q[n] = q / u
     state.root_r[n] = np.sqrt(r) / u
     state.seen[n], state.seen_y[n] = state.moved[0], state.moved[1]
-    return d, abs(d) * q
+    return d, abs(d) * q, c
 
 
 @njit()
-def sweep(AT, Y, column_norms, devices, prior, state, scratch):
-    """Visit ``devices`` in order, skipping those that provably stay silent; return the largest scaled step |d|q."""
+def visit(AT, devices, k, count, n_moved, prior, state, scratch):
+    """Move the block's k-th device; return the step d and the scaled step |d|q."""
+    row = scratch.rows[k]
+    r = squared_norm(scratch.correlations[k]) / scratch.correlations.shape[1]
+    d, scaled_step, c = move(devices[scratch.positions[k]], row, r, prior, state)
+    if d != 0.0:
+        correct_rows(AT, devices, k, count, c, state, scratch)
+        for i in range(row.size):
+            scratch.scaled[n_moved, i] = c * np.conj(row[i])
+            scratch.rows[n_moved, i] = row[i]
+    return d, scaled_step
+
+
+@njit()
+def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
+    """Visit ``devices`` in order, a block at a time; return the largest scaled step |d|q."""
     largest = 0.0
     position = 0
     while position < devices.size:
@@ -165,6 +176,35 @@ def sweep(AT, Y, column_norms, devices, prior, state, scratch):
         if n_moved:
             subtract(state.inverse, np.dot(scratch.scaled[:n_moved].T, scratch.rows[:n_moved]))
     return largest
+
+
+@njit()
+def single_sweep(AT, Y, column_norms, devices, prior, state, scratch):
+    """Visit ``devices`` in order, one by one; return the largest scaled step |d|q."""
+    largest = 0.0
+    conjugate, row, correlation = scratch.conjugate[0], scratch.rows[0], scratch.correlations[0]
+    for n in devices:
+        if stays_silent(n, column_norms, prior, state):
+            continue
+        for i in range(row.size):
+            conjugate[i] = np.conj(AT[n, i])
+        combine(conjugate, state.inverse, row)
+        combine(row, Y, correlation)
+        state.q[n] = real_inner(conjugate, row)
+        d, scaled_step, c = move(n, row, squared_norm(correlation) / correlation.size, prior, state)
+        largest = max(largest, scaled_step)
+        if d != 0.0:
+            for i in range(row.size):
+                subtract_multiple(state.inverse[i], c * np.conj(row[i]), row)
+    return largest
+
+
+@njit()
+def sweep(AT, Y, column_norms, devices, prior, state, scratch):
+    """Visit ``devices`` in order, skipping those that provably stay silent; return the largest scaled step |d|q."""
+    if state.inverse[0].nbytes < FEW_BYTES:
+        return single_sweep(AT, Y, column_norms, devices, prior, state, scratch)
+    return block_sweep(AT, Y, column_norms, devices, prior, state, scratch)
 
 
 @njit()

@@ -37,6 +37,15 @@ def subtract_multiple(target, factor, source):
 
 
 @njit()
+def combine(factors, rows, result):
+    """Set ``result`` to the combination Σ_j factors_j rows_j of the rows of a matrix."""
+    for i in range(result.size):
+        result[i] = factors[0] * rows[0, i]
+    for j in range(1, factors.size):
+        subtract_multiple(result, -factors[j], rows[j])
+
+
+@njit()
 def row_norms(rows):
     """Return the Euclidean norm of every row."""
     norms = np.empty(rows.shape[0], rows.real.dtype)
