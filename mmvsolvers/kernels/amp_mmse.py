@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from mmvsolvers.kernels.compiling import njit
-from mmvsolvers.kernels.shared import copy_into, squared_norm
+from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
 
 # Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
 # down to the second number, and recovers by the third factor where it has shrunk.
@@ -26,16 +26,15 @@ State = namedtuple("State", "X R Q mean weighted ahead")
 
 @njit()
 def posterior_activity(log_t):
-    """Return 1/(1 + t) without forming t where it would overflow."""
-    if log_t > 0.0:
-        inverse = np.exp(-log_t)
-        return inverse / (1.0 + inverse)
-    return 1.0 / (1.0 + np.exp(log_t))
+    """Return 1/(1 + t) and t/(1 + t) without forming t where it would overflow."""
+    small = np.exp(-abs(log_t))
+    large = 1.0 / (1.0 + small)
+    return (small * large, large) if log_t > 0.0 else (large, small * large)
 
 
 @njit()
 def denoise(prior, tau2, printed, state):
-    """Put the posterior means of the rows of Q into ``mean``, and Q's conjugate rows times their weights in J.
+    """Complete Q = AᴴR + X, put its rows' posterior means into ``mean``, and its weighted conjugate into ``weighted``.
 
     Returns what multiplies the identity in the Onsager term, the scalar second term of the printed form included.
     """
@@ -45,10 +44,12 @@ def denoise(prior, tau2, printed, state):
     for n in range(N):
         g = prior.variance[n]
         shrink = g / (tau2 + g)
+        for m in range(M):
+            state.Q[n, m] += state.X[n, m]
         energy = float(squared_norm(state.Q[n]))
         log_t = prior.log_odds_silent[n] + M * np.log1p(g / tau2) - shrink / tau2 * energy
-        active = posterior_activity(log_t)
-        slope = active * posterior_activity(-log_t) * shrink * shrink / tau2
+        active, silent = posterior_activity(log_t)
+        slope = active * silent * shrink * shrink / tau2
         identity += active * shrink
         if printed:
             # equation (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ²
@@ -65,9 +66,6 @@ def iterate(A, conjugate, Y, prior, tau2, printed, state):
     """Compute the undamped next X in ``mean`` and the undamped next R in ``ahead``; return the power of the latter."""
     L, M = Y.shape
     np.dot(conjugate, state.R, state.Q)
-    for n in range(state.Q.shape[0]):
-        for m in range(M):
-            state.Q[n, m] += state.X[n, m]
     identity = denoise(prior, tau2, printed, state)
     J = np.dot(state.weighted.T, state.Q)
     for m in range(M):
@@ -83,7 +81,7 @@ def iterate(A, conjugate, Y, prior, tau2, printed, state):
     return power / (L * M)
 
 
-@njit()
+@njit(fastmath=REORDER)
 def move(target, ahead, damping):
     """Move ``target`` towards ``ahead`` by the share ``damping``; return the squared norms of step and result."""
     share = target.real.dtype.type(damping)
@@ -91,9 +89,10 @@ def move(target, ahead, damping):
     for i in range(target.shape[0]):
         for j in range(target.shape[1]):
             change = share * (ahead[i, j] - target[i, j])
-            target[i, j] += change
+            moved = target[i, j] + change
+            target[i, j] = moved
             step += change.real * change.real + change.imag * change.imag
-        size += squared_norm(target[i])
+            size += moved.real * moved.real + moved.imag * moved.imag
     return step, size
 
 
@@ -142,8 +141,8 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
         if damping == 0.0:
             share = adapt(share, tau2, tau2_ahead)
         step, size = move(X, state.mean, share)
-        move(state.R, state.ahead, share)
-        tau2 = mean_power(state.R)
+        _, power = move(state.R, state.ahead, share)
+        tau2 = power / state.R.size
         change = np.sqrt(step / size) / share if size > 0.0 else 0.0
         done += 1
     # state evolution never takes τ² above its start

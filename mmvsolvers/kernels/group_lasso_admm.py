@@ -14,20 +14,31 @@ CHECK_EVERY = 10
 # Residual balancing (Boyd et al., 2011, section 3.4.1): ρ doubles or halves when one residual is this much larger.
 IMBALANCE = 10.0
 
-# X (N, M), the mean AX/N, B and C (L, M), and work space for B - mean - C (L, M) and its aₙᴴ-products (N, M).
-State = namedtuple("State", "X mean B C difference pull")
+# X (N, M) and which of its rows are not zero (N,), the mean AX/N, B and C (L, M), and work space for B - mean - C (L, M)
+# and its aₙᴴ-products (N, M).
+State = namedtuple("State", "X active mean B C difference pull")
 
 
 @njit()
-def shrink_rows(X, pull, squares, lam, rho):
+def shrink_rows(squares, lam, rho, state):
     """Set X_n to the group soft threshold of t_n = ‖a_n‖²X_n + pull_n, for every device."""
-    for n in range(X.shape[0]):
-        for m in range(X.shape[1]):
-            pull[n, m] += squares[n] * X[n, m]
-        length = np.sqrt(squared_norm(pull[n]))
-        factor = (1.0 - lam / (rho * length)) / squares[n] if rho * length > lam else 0.0
-        for m in range(X.shape[1]):
-            X[n, m] = factor * pull[n, m]
+    X, active, pull = state.X, state.active, state.pull
+    level = lam / rho
+    # most devices are silent and stay so, and are spared all but the test
+    for n in range(squares.size):
+        if active[n]:
+            for m in range(X.shape[1]):
+                pull[n, m] += squares[n] * X[n, m]
+        square = squared_norm(pull[n])
+        if square > level * level:
+            factor = squares.dtype.type((1.0 - level / np.sqrt(square)) / squares[n])
+            for m in range(X.shape[1]):
+                X[n, m] = factor * pull[n, m]
+            active[n] = True
+        elif active[n]:
+            for m in range(X.shape[1]):
+                X[n, m] = 0.0
+            active[n] = False
 
 
 @njit()
@@ -36,12 +47,12 @@ def iterate(A, conjugate, squares, Y, lam, rho, state):
     N = squares.size
     real = squares.dtype.type
     keep, blend, share = real(1.0 / (N + rho)), real(rho / (N + rho)), real(1.0 / N)
-    X, mean, B, C, difference, pull = state
+    X, mean, B, C, difference = state.X, state.mean, state.B, state.C, state.difference
     for i in range(B.shape[0]):
         for m in range(B.shape[1]):
             difference[i, m] = B[i, m] - mean[i, m] - C[i, m]
-    np.dot(conjugate, difference, pull)
-    shrink_rows(X, pull, squares, lam, real(rho))
+    np.dot(conjugate, difference, state.pull)
+    shrink_rows(squares, lam, real(rho), state)
     np.dot(A, X, mean)
     primal, dual = 0.0, 0.0
     for i in range(B.shape[0]):
@@ -75,7 +86,15 @@ def rebalance(rho, primal, dual, C):
 @njit()
 def solve(A, conjugate, squares, Y, lam, rho, adaptive, X, max_iter, tol):
     """Solve one problem from X = 0, in place; return objective, relative gap and iterations done."""
-    state = State(X, np.zeros_like(Y), np.zeros_like(Y), np.zeros_like(Y), np.empty_like(Y), np.empty(X.shape, X.dtype))
+    state = State(
+        X,
+        np.zeros(squares.size, np.bool_),
+        np.zeros_like(Y),
+        np.zeros_like(Y),
+        np.zeros_like(Y),
+        np.empty_like(Y),
+        np.empty(X.shape, X.dtype),
+    )
     R, lengths = np.empty_like(Y), np.empty(X.shape[0])
     gap = np.inf
     done = 0
