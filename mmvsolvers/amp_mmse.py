@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import row_scores
 from mmvsolvers.result import SolverResult, warn_about
+from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import (
     FRACTION,
     NON_NEGATIVE,

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.result import SolverResult, warn_about
+from mmvsolvers.scores import matched_powers
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
 
 # The largest N whose N×N Gram matrix is kept, once for the whole batch: 128 MiB in double precision.
@@ -92,9 +93,6 @@ def covariance_lasso(
 
 def default_lam(batch: Batch, squares: NDArray[np.floating], noise_var: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return ``DEFAULT_LAM_FRACTION`` of max_n a_nᴴ(YYᴴ/M - σ²I)a_n for every problem, (T,), or 0 if that is less."""
-    adjoint = batch.A.conj().T
-    largest = [
-        ((np.abs(adjoint @ Y_t) ** 2).mean(axis=1) - s * squares).max()
-        for Y_t, s in zip(batch.Y, noise_var, strict=True)
-    ]
-    return (DEFAULT_LAM_FRACTION * np.maximum(largest, 0)).astype(batch.real_dtype)
+    largest = [(power - np.outer(noise_var[part], squares)).max(axis=1) for part, power in matched_powers(batch)]
+    lams: NDArray[np.floating] = DEFAULT_LAM_FRACTION * np.maximum(np.concatenate(largest), 0)
+    return lams.astype(batch.real_dtype)

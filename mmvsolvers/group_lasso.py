@@ -1,8 +1,9 @@
-"""What the GROUP LASSO solvers share: the scale of λ, the duality gap, scores, and the path of solutions."""
+"""What the GROUP LASSO solvers share: the scales of λ and ρ, and the duality gap."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmvsolvers.scores import matched_powers
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_choice
 
 DEFAULT_LAM_FRACTION = 0.05
@@ -90,15 +91,9 @@ def penalty_parameter(batch: Batch, lams: NDArray[np.floating], rho: ArrayLike |
     return batch.per_problem("rho", rho, POSITIVE)
 
 
-def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:
-    """Return ‖X_n‖²/M for X of shape (..., N, M)."""
-    return np.asarray((X.real**2 + X.imag**2).mean(axis=-1))
-
-
 def _lambda_max(batch: Batch) -> NDArray[np.floating]:
-    adjoint = batch.A.conj().T
-    largest = [row_scores(adjoint @ Y_t).max() for Y_t in batch.Y]
-    lengths: NDArray[np.floating] = np.sqrt(batch.M * np.array(largest))
+    largest = np.concatenate([power.max(axis=1) for _, power in matched_powers(batch)])
+    lengths: NDArray[np.floating] = np.sqrt(batch.M * largest)
     return lengths.astype(batch.real_dtype)
 
 

@@ -5,8 +5,9 @@ from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import penalty_parameter, regularisation, row_scores
+from mmvsolvers.group_lasso import penalty_parameter, regularisation
 from mmvsolvers.result import SolverResult, warn_about
+from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
 
 

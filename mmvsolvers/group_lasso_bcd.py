@@ -7,8 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import lambda_max, regularisation, row_scores
+from mmvsolvers.group_lasso import lambda_max, regularisation
 from mmvsolvers.result import SolverResult, warn_about
+from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_count, as_scalar
 
 

@@ -14,7 +14,7 @@ CHECK_EVERY = 10
 # Residual balancing (Boyd et al., 2011, section 3.4.1): ρ doubles or halves when one residual is this much larger.
 IMBALANCE = 10.0
 
-# X (N, M) and which of its rows are not zero (N,), the mean AX/N, B and C (L, M), and work space for B - mean - C (L, M)
+# X (N, M) and which of its rows are not zero (N,), the mean AX/N, B and C (L, M), and work space: B - mean - C (L, M)
 # and its aₙᴴ-products (N, M).
 State = namedtuple("State", "X active mean B C difference pull")
 

@@ -1,0 +1,25 @@
+"""Powers of the rows of signals."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmvsolvers.validation import Batch
+
+# AᴴY of a batch is computed for as many problems at a time as have this many entries together.
+ENTRIES = 2**18
+
+
+def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:
+    """Return ‖X_n‖²/M for X of shape (..., N, M)."""
+    return np.asarray(np.vecdot(X, X).real / X.real.dtype.type(X.shape[-1]))
+
+
+def matched_powers(batch: Batch) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+    """Yield ‖(AᴴY)_n‖²/M of a few problems at a time: which they are, and their powers (..., N)."""
+    adjoint = batch.A.conj().T
+    few = max(1, ENTRIES // (batch.N * batch.M))
+    for start in range(0, batch.T, few):
+        part = slice(start, start + few)
+        yield part, row_scores(adjoint @ batch.Y[part])
