@@ -81,7 +81,8 @@ def mne(A: Any, Y: Any, lam: float) -> Solve:
     set_log_level("ERROR")
 
     def solve(tol: float) -> Any:
-        rows, active, _ = mixed_norm_solver(Y, A, lam, maxit=100_000, tol=tol, n_orient=1)
+        # debiased by default, which is another estimate
+        rows, active, _ = mixed_norm_solver(Y, A, lam, maxit=100_000, tol=tol, n_orient=1, debias=False)
         X = np.zeros((A.shape[1], Y.shape[1]))
         X[active] = rows
         return X

@@ -1,16 +1,15 @@
 """GROUP LASSO beside the packages on PyPI that solve it exactly: ``python -m bench.peers``.
 
-A package is looked for in this environment, and in others that are named, for pins that clash:
-``python -m bench.peers --python peers/bin/python --python adelie/bin/python``. Every answer, ours too, has its relative
-duality gap of 1e-6 checked here, in double precision, before its time is given.
+Each package has a virtual environment of its own, for their pins clash: pip makes it in ``bench/environments`` where it
+is not there yet. Every answer, ours too, has its relative duality gap of 1e-6 checked here, in double precision, before
+its time is given.
 """
 
-import argparse
 import csv
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+import venv
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,9 +22,10 @@ from bench.conditions import conditions
 from mmvsolvers._blas import one_thread
 
 OUTPUT = Path(__file__).parent / "results" / "peers.csv"
+ENVIRONMENTS = Path(__file__).parent / "environments"
 COLUMNS = ("problem", "lam", "package", "version", "ratio", "seconds", "gap", "note")
-# The distribution that a package comes in, where it has another name.
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+# What pip is asked for, where it is not the package's name alone. mne uses the two others where it finds them.
+DISTRIBUTIONS = {"sklearn": ("scikit-learn",), "mne": ("mne", "scikit-learn", "numba")}
 REAL_ONLY = ("sklearn", "celer", "mne")
 
 
@@ -54,12 +54,17 @@ def ours(A: np.ndarray, Y: np.ndarray, lam: float) -> tuple[np.ndarray, float]:
     return X, float(np.median(seconds))
 
 
-def version_in(python: str, package: str) -> str | None:
-    """Return the version of a package in an environment, or None."""
-    distribution = DISTRIBUTIONS.get(package, package)
-    code = f"from importlib.metadata import version; print(version({distribution!r}))"
-    found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else None
+def environment(package: str) -> tuple[str, str]:
+    """Return the interpreter of the package's own environment, made at need, and the package's version."""
+    folder, wanted = ENVIRONMENTS / package, DISTRIBUTIONS.get(package, (package,))
+    python = str(folder / "bin" / "python")
+    code = f"from importlib.metadata import version; print(version({wanted[0]!r}))"
+    found = subprocess.run([python, "-c", code], capture_output=True, text=True) if folder.exists() else None
+    if found is None or found.returncode:
+        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
+        found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return python, found.stdout.strip()
 
 
 def theirs(python: str, package: str, problem: Path) -> tuple[np.ndarray, float] | str:
@@ -77,7 +82,7 @@ def theirs(python: str, package: str, problem: Path) -> tuple[np.ndarray, float]
 
 
 def rows_of(
-    problem: tuple[str, float, np.ndarray, np.ndarray, float], pythons: Sequence[str]
+    problem: tuple[str, float, np.ndarray, np.ndarray, float], environments: dict[str, tuple[str, str]]
 ) -> Iterator[dict[str, Any]]:
     """Yield our line, and one for each package; the ratio is its time over ours."""
     name, fraction, A, Y, lam = problem
@@ -87,18 +92,14 @@ def rows_of(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "problem.npz"
         np.savez(path, A=A, Y=Y, lam=lam)
-        for package in peer.PACKAGES:
+        for package, (python, version) in environments.items():
             if name == "complex" and package in REAL_ONLY:
                 continue
-            found = [(python, version_in(python, package)) for python in pythons]
-            python, version = next((pair for pair in found if pair[1]), ("", None))
-            line = common | {"package": package, "version": version}
-            if version is None:
-                yield line | {"note": "not installed"}
-                continue
             answer = theirs(python, package, path)
-            yield line | (
-                {"note": answer} if isinstance(answer, str) else checked(A, Y, answer[0], lam, answer[1], base)
+            yield (
+                common
+                | {"package": package, "version": version}
+                | ({"note": answer} if isinstance(answer, str) else checked(A, Y, answer[0], lam, answer[1], base))
             )
 
 
@@ -111,12 +112,10 @@ def checked(A: np.ndarray, Y: np.ndarray, X: np.ndarray, lam: float, seconds: fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--python", action="append", default=[], help="interpreter of an environment with packages")
-    pythons = [sys.executable, *parser.parse_args().python]
+    environments = {package: environment(package) for package in peer.PACKAGES}
     found = []
     for problem in problems():
-        for row in rows_of(problem, pythons):
+        for row in rows_of(problem, environments):
             found.append(row)
             print(
                 *(f"{value:.3g}" if isinstance(value, float) else value for value in row.values()),
