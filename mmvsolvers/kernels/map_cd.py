@@ -19,8 +19,8 @@ from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import combine, real_inner, row_norms, squared_norm, subtract, subtract_multiple
 
 # Devices a block: products want many, the corrections inside a block cost its square. Measured for short and long
-# pilots, with the boundary at this length.
-SHORT_BLOCK, LONG_BLOCK = 16, 32
+# pilots, with the boundary at this length. While nobody moves there are no corrections, and blocks grow to the largest.
+SHORT_BLOCK, LONG_BLOCK, LARGEST_BLOCK = 16, 32, 128
 LONG = 64
 # Where a row of Σ⁻¹ has fewer bytes than this, devices are quicker visited one by one.
 FEW_BYTES = 256
@@ -89,12 +89,12 @@ def first_restless(devices, start, stop, column_norms, prior, state):
 
 
 @njit()
-def load_block(AT, Y, column_norms, devices, start, prior, state, scratch):
-    """Gather the next devices that may move, with a_nᴴΣ⁻¹ and a_nᴴΣ⁻¹Y; return how many."""
+def load_block(AT, Y, column_norms, devices, start, most, prior, state, scratch):
+    """Gather the next devices that may move, at most ``most``, with a_nᴴΣ⁻¹ and a_nᴴΣ⁻¹Y; return how many."""
     L = AT.shape[1]
     count = 0
     position = first_restless(devices, start, devices.size, column_norms, prior, state)
-    while position < devices.size and count < scratch.rows.shape[0]:
+    while position < devices.size and count < most:
         scratch.positions[count] = position
         for i in range(L):
             scratch.conjugate[count, i] = np.conj(AT[devices[position], i])
@@ -158,8 +158,10 @@ def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
     """Visit ``devices`` in order, a block at a time; return the largest scaled step |d|q."""
     largest = 0.0
     position = 0
+    smallest = SHORT_BLOCK if AT.shape[1] < LONG else LONG_BLOCK
+    most = smallest
     while position < devices.size:
-        count = load_block(AT, Y, column_norms, devices, position, prior, state, scratch)
+        count = load_block(AT, Y, column_norms, devices, position, most, prior, state, scratch)
         n_moved = 0
         for k in range(count + 1):
             # Skipped devices were judged before this block's updates. If one of them may move after all, the block
@@ -173,6 +175,7 @@ def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
             if d != 0.0:
                 n_moved += 1
             position += 1
+        most = smallest if n_moved else min(2 * most, LARGEST_BLOCK)
         if n_moved:
             subtract(state.inverse, np.dot(scratch.scaled[:n_moved].T, scratch.rows[:n_moved]))
     return largest
@@ -213,7 +216,7 @@ def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
     largest = 0.0
     position = 0
     while position < devices.size:
-        count = load_block(AT, Y, column_norms, devices, position, prior, state, scratch)
+        count = load_block(AT, Y, column_norms, devices, position, LARGEST_BLOCK, prior, state, scratch)
         for k in range(count):
             n = devices[scratch.positions[k]]
             r = squared_norm(scratch.correlations[k]) / Y.shape[1]
@@ -275,10 +278,10 @@ def likeliest_first(AT, Y, column_norms):
 
 
 @njit()
-def likely_devices(order, state):
-    """Keep of ``order`` the devices that are active or nearly so."""
-    likely = (state.value > 0.0) | (state.root_r**2 > LIKELY_RATIO * state.q)
-    return order[likely[order]]
+def likely_first(order, state):
+    """Return ``order`` with the devices first that are active or nearly so, and their number."""
+    likely = ((state.value > 0.0) | (state.root_r**2 > LIKELY_RATIO * state.q))[order]
+    return np.concatenate((order[likely], order[~likely])), np.sum(likely)
 
 
 @njit()
@@ -294,7 +297,7 @@ def workspace(AT, M, value):
         seen_y=np.zeros(N),
         moved=np.zeros(2),
     )
-    block = SHORT_BLOCK if L < LONG else LONG_BLOCK
+    block = min(LARGEST_BLOCK, N)
     scratch = Scratch(
         positions=np.empty(block + 1, np.int64),
         conjugate=np.empty((block, L), AT.dtype),
@@ -331,7 +334,8 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
             enough = max(LIKELY_REDUCTION * largest, 0.5 * tol)
             for _ in range(min(LIKELY_SWEEPS, max_iter - 1 - done)):
                 done += 1
-                if sweep(AT, Y, column_norms, likely_devices(order, state), prior, state, scratch) <= enough:
+                order, n_likely = likely_first(order, state)
+                if sweep(AT, Y, column_norms, order[:n_likely], prior, state, scratch) <= enough:
                     break
     return objective(Y, covariance, state.value, prior, state.inverse), optimality, done
 
