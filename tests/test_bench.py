@@ -8,7 +8,7 @@ from conftest import make_problem, relative_error
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import speed
+from bench import scaling, speed
 from bench.textbook import amp_mmse, covariance_lasso, group_lasso_admm, group_lasso_bcd, map_cd, ml_mmse
 
 A, Y, _ = make_problem(20, 10, 3, T=1)
@@ -50,3 +50,16 @@ def test_no_time_is_given_for_a_worse_answer():
     assert "objective nan" in speed.measured(case(np.nan))[-1]
     name, ratio, goal, mine, theirs = speed.measured(case(1.0))
     assert (name, goal, ratio) == ("mine / other", 2.0, theirs / mine)
+
+
+def test_growth_is_the_slope_between_the_upper_points():
+    sizes = scaling.AXES["N"][1]
+    points = [
+        {"solver": name, "axis": axis, axis: n, "seconds": n**2.0 if n >= values[-4] else 1.0, "mb": 3.0 * n}
+        for axis, (_, values) in scaling.AXES.items()
+        for n in values
+        for name in scaling.mmv.SOLVERS
+    ]
+    for row in scaling.exponents(points):
+        assert (row["seconds_exponent"], row["mb_exponent"], row["mb_ci95"]) == (2.0, 1.0, 0.0)
+    assert scaling.exponents(points)[0]["from"] == sizes[-4]

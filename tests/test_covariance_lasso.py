@@ -55,9 +55,17 @@ def test_agrees_with_a_convex_solver(problem):
     assert relative_error(found.score, r.value) < 1e-5
 
 
-def test_default_lam_is_a_tenth_of_what_silences_all(problem):
+@pytest.mark.parametrize("entries", [1, 2**18], ids=["one problem at a time", "all at once"])
+def test_default_lam_is_a_tenth_of_what_silences_all(problem, monkeypatch, entries):
+    monkeypatch.setattr("mmvsolvers.scores.ENTRIES", entries)
+    A, Y, _ = problem
+    b = np.array([oracles.covariance_lasso_parts(A, Y_t, 0.1)[2] for Y_t in Y])
+    found, wanted = (mmv.covariance_lasso(A, Y, lam, noise_var=0.1).score for lam in (None, b.max(axis=1) / 10))
+    np.testing.assert_allclose(found, wanted)
+
+
+def test_all_fall_silent_at_the_largest_gradient(problem):
     A, Y, _ = problem
     _, _, b = oracles.covariance_lasso_parts(A, Y[0], 0.0)
-    np.testing.assert_allclose(mmv.covariance_lasso(A, Y[0]).score, mmv.covariance_lasso(A, Y[0], b.max() / 10).score)
     assert not mmv.covariance_lasso(A, Y[0], 1.0001 * b.max()).score.any()
     assert mmv.covariance_lasso(A, Y[0], 0.999 * b.max(), max_iter=1, tol=0).score.any()

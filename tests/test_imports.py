@@ -41,3 +41,13 @@ def test_an_install_that_cannot_be_written_still_solves():
         "import numpy as np, mmvsolvers as mmv; print(mmv.group_lasso_admm(np.eye(2), np.eye(2), 0.1).converged.all())"
     )
     assert python(code, env=os.environ | nowhere) == ["True"]
+
+
+def test_one_thread_holds_a_blas_that_is_loaded_only_later():
+    code = (
+        "import numpy; from mmvsolvers._blas import one_thread\n"
+        "with one_thread():\n"
+        "    import scipy.linalg.blas; from threadpoolctl import threadpool_info\n"
+        "    print(*[pool['num_threads'] for pool in threadpool_info() if pool['user_api'] == 'blas'])"
+    )
+    assert set(python(code)) == {"1"}
