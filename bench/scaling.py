@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
 from scipy.stats import linregress, t
 
 import mmvsolvers as mmv
@@ -99,27 +100,33 @@ def exponents(points: Sequence[Point]) -> list[Point]:
     return rows
 
 
-def draw(points: Sequence[Point]) -> None:
+def draw(points: Sequence[Point], fitted: Sequence[Point]) -> None:
+    """Draw time and memory along every axis, with the exponents in the legends."""
+    slopes = {(row["solver"], row["axis"]): row for row in fitted}
     with figure(len(AXES), 2) as (canvas, axes):
-        for k, axis in enumerate(AXES):
-            for row, (quantity, label) in enumerate((("seconds", "seconds"), ("mb", "peak memory, MB"))):
-                ax = axes[row * len(AXES) + k]
-                for index, (name, solver) in enumerate(mmv.SOLVERS.items()):
-                    found = [p for p in points if (p["solver"], p["axis"]) == (name, axis)]
-                    ax.loglog(
-                        [p[axis] for p in found],
-                        [p[quantity] for p in found],
-                        label=solver.label,
-                        color=COLOURS[index],
-                        marker=MARKERS[index],
-                        linestyle=LINES[index % len(LINES)],
-                        markersize=4,
-                    )
-                fixed = ", ".join(f"{other}={size}" for other, size in AXES[axis][0].items() if other != axis)
-                ax.set_title(fixed)
-                ax.set_xlabel(axis)
-                ax.set_ylabel(label)
-        axes[0].legend(fontsize=7)
+        panels = [(quantity, axis) for quantity in ("seconds", "mb") for axis in AXES]
+        for ax, (quantity, axis) in zip(axes, panels, strict=True):
+            for index, (name, solver) in enumerate(mmv.SOLVERS.items()):
+                found = [p for p in points if (p["solver"], p["axis"]) == (name, axis)]
+                ax.plot(
+                    [p[axis] for p in found],
+                    [p[quantity] for p in found],
+                    label=f"{slopes[name, axis][f'{quantity}_exponent']:.2f}  {solver.label}",
+                    color=COLOURS[index],
+                    marker=MARKERS[index],
+                    linestyle=LINES[index % len(LINES)],
+                    markersize=4,
+                )
+            base, values = AXES[axis]
+            ax.set(xscale="log", yscale="log", xlabel=axis, ylabel="seconds" if quantity == "seconds" else "peak MB")
+            ax.set_title(", ".join(f"{other}={size}" for other, size in base.items() if other != axis))
+            ax.set_xticks(values, map(str, values), fontsize=7)
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            for side in (ax.xaxis, ax.yaxis):
+                side.set_minor_locator(NullLocator())
+            ax.margins(y=0.25)
+            ax.legend(fontsize=6, title="exponent", title_fontsize=6, frameon=True, framealpha=0.8)
         save(canvas, RESULTS / "scaling.png")
 
 
@@ -143,7 +150,7 @@ def main() -> None:
         print(*row.values(), sep="   ")
     write(RESULTS / "scaling.csv", points)
     write(RESULTS / "exponents.csv", fitted)
-    draw(points)
+    draw(points, fitted)
 
 
 if __name__ == "__main__":
