@@ -13,7 +13,8 @@ def ml_cd(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, *, max_iter: int = 1
 
     Minimises over γ ⪰ 0 the negative log-likelihood f(γ) = log|Σ| + tr(Σ⁻¹YYᴴ)/M with Σ = A diag(γ) Aᴴ + σ²I. γ is
     activity times channel power, so unknown large-scale fading is allowed. f is not convex: the answer is a stationary
-    point, found from γ = 0.
+    point, found from γ = 0. Where the noise is too weak for single precision to hold Σ⁻¹, single-precision data are
+    computed with in double precision.
 
     Parameters
     ----------

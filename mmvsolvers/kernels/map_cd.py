@@ -16,14 +16,20 @@ import numpy as np
 from numba import prange
 
 from mmvsolvers.kernels.compiling import njit
-from mmvsolvers.kernels.shared import combine, real_inner, row_norms, squared_norm, subtract, subtract_multiple
+from mmvsolvers.kernels.shared import (
+    combine,
+    real_inner,
+    row_norms,
+    squared_norm,
+    subtract,
+    subtract_outer,
+)
 
-# Devices a block: products want many, the corrections inside a block cost its square. Measured for short and long
-# pilots, with the boundary at this length. While nobody moves there are no corrections, and blocks grow to the largest.
-SHORT_BLOCK, LONG_BLOCK, LARGEST_BLOCK = 16, 32, 128
-LONG = 64
-# Where a row of Σ⁻¹ has fewer bytes than this, devices are quicker visited one by one.
-FEW_BYTES = 256
+# Devices a block: products want many, the corrections inside a block cost its square. While nobody moves there are no
+# corrections, and blocks grow to the largest.
+BLOCK, LARGEST_BLOCK = 32, 128
+# Where pilots are shorter than this, devices are quicker visited one by one.
+SHORT = 48
 # Every rank-1 update leaves a rounding error of its own norm times the machine precision in Σ⁻¹. Before a full sweep,
 # Σ⁻¹ is built anew where the errors since the last time may add more than this to an active device's scaled step; in a
 # run to tolerance, whose path is free, more than this fraction of the last full sweep's largest one, if it is below 1.
@@ -112,12 +118,13 @@ def load_block(AT, Y, column_norms, devices, start, most, prior, state, scratch)
 def correct_rows(AT, devices, k, count, c, state, scratch):
     """Carry the rank-1 update of the block's k-th device into the rows of those after it."""
     rows, correlations = scratch.rows, scratch.correlations
-    inner = np.dot(rows[k + 1 : count], AT[devices[scratch.positions[k]]])
-    for i in range(k + 1, count):
-        p = inner[i - k - 1]
-        state.q[devices[scratch.positions[i]]] -= c * (p.real * p.real + p.imag * p.imag)
-        subtract_multiple(correlations[i], c * p, correlations[k])
-        subtract_multiple(rows[i], c * p, rows[k])
+    factors = np.dot(rows[k + 1 : count], AT[devices[scratch.positions[k]]])
+    for i in range(factors.size):
+        p = factors[i]
+        state.q[devices[scratch.positions[k + 1 + i]]] -= c * (p.real * p.real + p.imag * p.imag)
+        factors[i] = c * p
+    subtract_outer(correlations[k + 1 : count], factors, correlations[k])
+    subtract_outer(rows[k + 1 : count], factors, rows[k])
 
 
 @njit()
@@ -158,8 +165,7 @@ def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
     """Visit ``devices`` in order, a block at a time; return the largest scaled step |d|q."""
     largest = 0.0
     position = 0
-    smallest = SHORT_BLOCK if AT.shape[1] < LONG else LONG_BLOCK
-    most = smallest
+    most = BLOCK
     while position < devices.size:
         count = load_block(AT, Y, column_norms, devices, position, most, prior, state, scratch)
         n_moved = 0
@@ -175,7 +181,7 @@ def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
             if d != 0.0:
                 n_moved += 1
             position += 1
-        most = smallest if n_moved else min(2 * most, LARGEST_BLOCK)
+        most = BLOCK if n_moved else min(2 * most, LARGEST_BLOCK)
         if n_moved:
             subtract(state.inverse, np.dot(scratch.scaled[:n_moved].T, scratch.rows[:n_moved]))
     return largest
@@ -198,14 +204,15 @@ def single_sweep(AT, Y, column_norms, devices, prior, state, scratch):
         largest = max(largest, scaled_step)
         if d != 0.0:
             for i in range(row.size):
-                subtract_multiple(state.inverse[i], c * np.conj(row[i]), row)
+                conjugate[i] = c * np.conj(row[i])
+            subtract_outer(state.inverse, conjugate, row)
     return largest
 
 
 @njit()
 def sweep(AT, Y, column_norms, devices, prior, state, scratch):
     """Visit ``devices`` in order, skipping those that provably stay silent; return the largest scaled step |d|q."""
-    if state.inverse[0].nbytes < FEW_BYTES:
+    if AT.shape[1] < SHORT:
         return single_sweep(AT, Y, column_norms, devices, prior, state, scratch)
     return block_sweep(AT, Y, column_norms, devices, prior, state, scratch)
 

@@ -27,22 +27,23 @@ def real_inner(left, right):
 
 
 @njit()
-def subtract_multiple(target, factor, source):
-    """Subtract ``factor`` times the vector ``source`` from the vector ``target``, in place.
-
-    A function of its own, since LLVM vectorises the loop only where it sees two separate vectors.
-    """
-    for i in range(target.size):
-        target[i] -= factor * source[i]
-
-
-@njit()
 def combine(factors, rows, result):
     """Set ``result`` to the combination Σ_j factors_j rows_j of the rows of a matrix."""
     for i in range(result.size):
         result[i] = factors[0] * rows[0, i]
     for j in range(1, factors.size):
-        subtract_multiple(result, -factors[j], rows[j])
+        factor = factors[j]
+        for i in range(result.size):
+            result[i] += factor * rows[j, i]
+
+
+@njit()
+def subtract_outer(matrix, column, row):
+    """Subtract the product of a column and a row from ``matrix`` in place."""
+    for i in range(column.size):
+        factor = column[i]
+        for j in range(row.size):
+            matrix[i, j] -= factor * row[j]
 
 
 @njit()
