@@ -42,15 +42,21 @@ RUNS, SLOW_RUNS, SLOW, THREAD_RUNS = 7, 3, 1.0, 11
 Case = tuple[str, Run, Run, Callable[[Any], float], float, float | None]
 
 
-def medians(ours: Run, other: Run, least: int = SLOW_RUNS) -> tuple[float, float]:
-    """Return the median seconds of two interleaved competitors, both warm, run ``least`` times or more."""
+def interleaved(ours: Run, other: Run, least: int = SLOW_RUNS) -> tuple[list[float], list[float]]:
+    """Return the seconds of two interleaved competitors, both warm, run ``least`` times or more."""
     times: tuple[list[float], list[float]] = ([], [])
     while len(times[0]) < (least if sum(times[0]) + sum(times[1]) > SLOW_RUNS * SLOW else max(least, RUNS)):
         for run, found in zip((ours, other), times, strict=True):
             start = time.perf_counter()
             run()
             found.append(time.perf_counter() - start)
-    return float(np.median(times[0])), float(np.median(times[1]))
+    return times
+
+
+def medians(ours: Run, other: Run) -> tuple[float, float]:
+    """Return the median seconds of two interleaved competitors, both warm."""
+    mine, theirs = interleaved(ours, other)
+    return float(np.median(mine)), float(np.median(theirs))
 
 
 def measured(case: Case) -> list[Any]:
@@ -177,14 +183,12 @@ def efficiency_rows() -> Iterator[list[Any]]:
             options = {"threshold": 0.3} if "threshold" in solver.needs else {}
             run = partial(solver.solve, data, max_iter=solver.paper_iterations, tol=0.0, **options)
             run()
-            alone, together = medians(on(1, run), on(2, run), THREAD_RUNS)
-            yield [
-                f"N=100, L={L}, T=1000: {name}, efficiency of two threads",
-                alone / together / 2,
-                0.9,
-                together,
-                alone,
-            ]
+            times = interleaved(on(1, run), on(2, run), THREAD_RUNS)
+            # Other work on the machine that takes a core hits two threads harder than one: the least times are free of it.
+            for what, judge, goal in (("medians", np.median, 0.9), ("least times", np.min, None)):
+                alone, together = (float(judge(found)) for found in times)
+                name_of_row = f"N=100, L={L}, T=1000: {name}, efficiency of two threads, {what}"
+                yield [name_of_row, alone / together / 2, goal, together, alone]
 
 
 def all_rows() -> Iterator[list[Any]]:
