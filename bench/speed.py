@@ -184,7 +184,7 @@ def efficiency_rows() -> Iterator[list[Any]]:
             run = partial(solver.solve, data, max_iter=solver.paper_iterations, tol=0.0, **options)
             run()
             times = interleaved(on(1, run), on(2, run), THREAD_RUNS)
-            # Other work on the machine that takes a core hits two threads harder than one: the least times are free of it.
+            # Other work that takes a core hits two threads harder than one: the least times are free of it.
             for what, judge, goal in (("medians", np.median, 0.9), ("least times", np.min, None)):
                 alone, together = (float(judge(found)) for found in times)
                 name_of_row = f"N=100, L={L}, T=1000: {name}, efficiency of two threads, {what}"
