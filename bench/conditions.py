@@ -9,13 +9,10 @@ from pathlib import Path
 
 def conditions() -> dict[str, str]:
     """Return processor, cores, load, versions, commit and date."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
+    commit = _git("describe", "--always")
+    # what a benchmark has written over is no change of the code
+    if _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)bench/results"):
+        commit += "-dirty"
     date = subprocess.run(["date", "-u", "+%Y-%m-%d"], capture_output=True, text=True, check=False).stdout.strip()
     return {
         "date": date,
@@ -26,6 +23,11 @@ def conditions() -> dict[str, str]:
         "python": platform.python_version(),
         **{package: _version(package) for package in ("numpy", "numba", "scipy", "mmvsolvers")},
     }
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
+    return done.stdout.strip()
 
 
 def _processor() -> str:
