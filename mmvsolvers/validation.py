@@ -152,8 +152,9 @@ class Batch:
             )
         dtype = np.result_type(pilots.dtype.newbyteorder("="), received.dtype.newbyteorder("="))
         *leading, L, M = received.shape
-        Y_flat = np.ascontiguousarray(received, dtype=dtype).reshape(-1, L, M)
-        return cls(np.ascontiguousarray(pilots, dtype=dtype), Y_flat, tuple(leading))
+        # Read-only arrays are another type to numba: compiled for once more, and rounded in another order.
+        A_own, Y_own = (np.require(array, dtype, ("C", "W")) for array in (pilots, received))
+        return cls(A_own, Y_own.reshape(-1, L, M), tuple(leading))
 
     @property
     def T(self) -> int:
@@ -187,7 +188,7 @@ class Batch:
             raise ValueError(
                 f"{name} must be a scalar or have shape {self.leading}, one per problem; got {array.shape}"
             )
-        return np.ascontiguousarray(np.broadcast_to(array, self.leading).reshape(self.T), dtype=self.real_dtype)
+        return np.require(np.broadcast_to(array, self.leading).reshape(self.T), self.real_dtype, ("C", "W"))
 
     def per_device(self, name: str, value: ArrayLike, admissible: Range) -> NDArray[np.floating]:
         """Spread a scalar or an array of shape (N,) over the devices: (N,), real."""
