@@ -7,6 +7,7 @@ from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.group_lasso import duality_gap, lambda_max
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_bcd, group_lasso_path
+from mmvsolvers.identifiability import fisher_information, identifiable, predict_ml
 from mmvsolvers.likelihood import negative_log_likelihood
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
@@ -55,10 +56,12 @@ __all__ = [
     "error_rate",
     "evaluate",
     "false_alarm",
+    "fisher_information",
     "generate",
     "group_lasso_admm",
     "group_lasso_bcd",
     "group_lasso_path",
+    "identifiable",
     "lambda_max",
     "map_cd",
     "missed_detection",
@@ -68,6 +71,7 @@ __all__ = [
     "mse",
     "negative_log_likelihood",
     "nmse_db",
+    "predict_ml",
     "roc",
     "spread_apart",
     "state_evolution",
