@@ -18,9 +18,8 @@ import mmvsolvers as mmv
 rng = np.random.default_rng(0)
 data = mmv.generate(rng, N=20, L=10, M=2, T=1, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
 solver = mmv.SOLVERS[sys.argv[1]]
-options = {"threshold": 0.3} if "threshold" in solver.needs else {}
 start = time.perf_counter()
-solver.solve(data, max_iter=2, tol=0.0, **options)
+solver.run(data.A, data.Y, **solver.example | {"max_iter": 2, "tol": 0.0})
 print(time.perf_counter() - start)
 """
 OUTPUT = Path(__file__).parent / "results" / "first_call.csv"

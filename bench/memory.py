@@ -25,10 +25,9 @@ X[rng.choice(N, 200, replace=False)] = rng.standard_normal((200, M)) + 1j * rng.
 Y = A @ X
 Y += 0.3 * rng.standard_normal((L, M))
 solver = mmv.SOLVERS[sys.argv[1]]
-known = {"noise_var": 0.1, "activity_prob": 0.01, "channel_var": 1.0, "threshold": 0.3}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.perf_counter()
-solver.run(A, Y, max_iter=2, tol=0.0, **{need: known[need] for need in solver.needs})
+solver.run(A, Y, **solver.example | {"max_iter": 2, "tol": 0.0})
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, before * 1024 / 1e9, time.perf_counter() - start)
 """
 

@@ -48,8 +48,7 @@ for Y_t in Y:
     X = rng.standard_normal((active.size, M)) + 1j * rng.standard_normal((active.size, M))
     Y_t[:] = A[:, active] @ X + 0.3 * rng.standard_normal((L, M))
 solver = mmv.SOLVERS[name]
-known = {"noise_var": 0.1, "activity_prob": 0.1, "channel_var": 1.0, "threshold": 0.3}
-options = {need: known[need] for need in solver.needs} | {"max_iter": 10, "tol": 0.0}
+options = solver.example | {"max_iter": 10, "tol": 0.0}
 def memory(entry):
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(entry)) * 1024
@@ -112,8 +111,8 @@ def draw(points: Sequence[Point], fitted: Sequence[Point]) -> None:
                     [p[axis] for p in found],
                     [p[quantity] for p in found],
                     label=f"{slopes[name, axis][f'{quantity}_exponent']:.2f}  {solver.label}",
-                    color=COLOURS[index],
-                    marker=MARKERS[index],
+                    color=COLOURS[index % len(COLOURS)],
+                    marker=MARKERS[index % len(MARKERS)],
                     linestyle=LINES[index % len(LINES)],
                     markersize=4,
                 )

@@ -180,8 +180,8 @@ def efficiency_rows() -> Iterator[list[Any]]:
     for L in (12, 20):
         data = scene(100, L, 4, T=1000)
         for name, solver in mmv.SOLVERS.items():
-            options = {"threshold": 0.3} if "threshold" in solver.needs else {}
-            run = partial(solver.solve, data, max_iter=solver.paper_iterations, tol=0.0, **options)
+            fixed = {"max_iter": solver.paper_iterations, "tol": 0.0}
+            run = partial(solver.run, data.A, data.Y, **solver.example | fixed)
             run()
             times = interleaved(on(1, run), on(2, run), THREAD_RUNS)
             # Other work that takes a core hits two threads harder than one: the least times are free of it.

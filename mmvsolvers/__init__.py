@@ -1,19 +1,14 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
-from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
-from mmvsolvers.covariance_lasso import covariance_lasso
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.group_lasso import duality_gap, lambda_max
-from mmvsolvers.group_lasso_admm import group_lasso_admm
-from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_bcd, group_lasso_path
+from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_path
 from mmvsolvers.identifiability import fisher_information, identifiable, predict_ml
 from mmvsolvers.likelihood import negative_log_likelihood
-from mmvsolvers.map_cd import map_cd
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
-from mmvsolvers.ml_cd import ml_cd
-from mmvsolvers.ml_mmse import ml_mmse, mmse_estimate
-from mmvsolvers.registry import SOLVERS, Solver
+from mmvsolvers.ml_mmse import mmse_estimate
+from mmvsolvers.registry import SOLVERS, Solver, register
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import (
     ActivityModel,
@@ -24,6 +19,8 @@ from mmvsolvers.scenarios import (
     draw_pilots,
     generate,
 )
+from mmvsolvers.solvers import *  # noqa: F403
+from mmvsolvers.solvers import __all__ as _all_solvers
 from mmvsolvers.state_evolution import StateEvolution, state_evolution
 from mmvsolvers.thresholds import best_threshold
 
@@ -45,12 +42,10 @@ __all__ = [
     "SolverResult",
     "StateEvolution",
     "__version__",
-    "amp_mmse",
     "average",
     "best_threshold",
     "block_coherence",
     "coherence",
-    "covariance_lasso",
     "draw_pilots",
     "duality_gap",
     "error_rate",
@@ -58,22 +53,19 @@ __all__ = [
     "false_alarm",
     "fisher_information",
     "generate",
-    "group_lasso_admm",
-    "group_lasso_bcd",
     "group_lasso_path",
     "identifiable",
     "lambda_max",
-    "map_cd",
     "missed_detection",
-    "ml_cd",
-    "ml_mmse",
     "mmse_estimate",
     "mse",
     "negative_log_likelihood",
     "nmse_db",
     "predict_ml",
+    "register",
     "roc",
     "spread_apart",
     "state_evolution",
     "sub_coherence",
+    *_all_solvers,
 ]

@@ -78,7 +78,7 @@ class Row:
 def compare(
     setting: Setting,
     pilot_lengths: Sequence[int],
-    solvers: Sequence[Solver] = tuple(SOLVERS.values()),
+    solvers: Sequence[Solver] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[Row]:
     """Evaluate every solver at every pilot length, on the same data, one row after the other.
@@ -97,7 +97,17 @@ def compare(
     Yields
     ------
     Row
+
+    Raises
+    ------
+    ValueError
+        If two solvers have one name.
     """
+    solvers = tuple(SOLVERS.values()) if solvers is None else solvers
+    names = [solver.name for solver in solvers]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"solvers must have different names; got {name!r} more than once")
     for L in pilot_lengths:
         data = [setting.draw(L, draw) for draw in range(setting.n_draws)]
         for solver in solvers:
@@ -131,15 +141,24 @@ def draw_figure(path: Path, rows: Sequence[Row], title: str) -> None:
     from mmvsolvers import plotting
 
     lengths = sorted({row.L for row in rows})
-    names = list(dict.fromkeys(row.solver.name for row in rows))
+    solvers = list(dict.fromkeys(row.solver for row in rows))
     with plotting.figure(2) as (canvas, (left, right)):
-        for name in names:
-            found = {row.L: row.evaluation for row in rows if row.solver.name == name}
-            label, index = SOLVERS[name].label, list(SOLVERS).index(name)
-            plotting.curve(left, lengths, [found[L].mse for L in lengths], label, index)
-            plotting.curve(right, lengths, [found[L].error_rate for L in lengths], label, index)
+        for solver, index in zip(solvers, styles([solver.name for solver in solvers]), strict=True):
+            found = {row.L: row.evaluation for row in rows if row.solver is solver}
+            plotting.curve(left, lengths, [found[L].mse for L in lengths], solver.label, index)
+            plotting.curve(right, lengths, [found[L].error_rate for L in lengths], solver.label, index)
         plotting.finish(left, "pilot length L", "MSE")
         plotting.finish(right, "pilot length L", "error rate")
         canvas.suptitle(title)
         canvas.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
         plotting.save(canvas, path)
+
+
+def styles(names: Sequence[str]) -> list[int]:
+    """Return the index of every solver's style: its place in ``SOLVERS``, so that it looks alike in all figures.
+
+    Those that are not there come after all that are.
+    """
+    places = {name: index for index, name in enumerate(SOLVERS)}
+    strangers = [name for name in names if name not in places]
+    return [places[name] if name in places else len(places) + strangers.index(name) for name in names]

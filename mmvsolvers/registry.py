@@ -1,61 +1,135 @@
-"""The one list of solvers, read by the command line, the benchmarks and the experiments."""
+"""What there is to know of a solver, said once, and the one list that everything else reads."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import wraps
 from inspect import Parameter, signature
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from mmvsolvers.amp_mmse import amp_mmse
-from mmvsolvers.covariance_lasso import covariance_lasso
-from mmvsolvers.group_lasso_admm import group_lasso_admm
-from mmvsolvers.group_lasso_bcd import group_lasso_bcd
-from mmvsolvers.map_cd import map_cd
-from mmvsolvers.ml_cd import ml_cd
-from mmvsolvers.ml_mmse import ml_mmse
+import numpy as np
+from numpy.typing import ArrayLike
+
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scenarios import MMVData
+from mmvsolvers.scores import row_scores
+
+ENTRY_POINTS = "mmvsolvers.solvers"
 
 
-@dataclass(frozen=True, slots=True)
-class Solver:
-    """A solver and what there is to know of it.
+class Need(NamedTuple):
+    """Something that a solver may have to be told besides A and Y.
 
     Attributes
     ----------
-    name : str
-        The name of its function, its modules and its entry in ``SOLVERS``.
-    run : callable
-        The public function, ``run(A, Y, ..., **options) -> SolverResult``.
-    label : str
-        What figures and tables call it.
-    needs : tuple of str
-        What it must be told besides A and Y. ``MMVData`` knows all but the ``threshold``, which training data give.
-    recovers_signal : bool
-        Whether it estimates X; all of them score the devices.
-    paper_iterations : int
-        Iterations it is given in Cui, Li, Zhang, 2021, section V; for solvers that are not there, those of the closest
-        one that is.
+    help : str
+        What it is.
+    example : Any
+        Its value in a scenario of noise 0.1, unit channels and activity 0.1; None where there is none.
     """
 
-    name: str
+    help: str
+    example: Any
+
+
+# ``MMVData`` knows all but the threshold, which training data give.
+NEEDS: Mapping[str, Need] = {
+    "noise_var": Need("σ² of one complex entry of Y", 0.1),
+    "activity_prob": Need("ε, the probability that a device is active", 0.1),
+    "channel_var": Need("g, the variance of a device's channel", 1.0),
+    "groups": Need("label of every device's group", None),
+    "threshold": Need("Scores above it mean active", 0.3),
+}
+OF_ITS_FUNCTION = ("*",)
+# What holds for a solver unless its record says why not; the tests check every one of them.
+PROPERTIES = ("permutation", "rotation", "scaling", "silence")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solver:
+    """A solver and what there is to know of it.
+
+    Only ``run`` must be given: a user's own solver gets its name and what it needs from its function.
+
+    Attributes
+    ----------
+    run : callable
+        The public function, ``run(A, Y, ..., **options) -> SolverResult``.
+    name : str
+        What it is called on the command line and in ``SOLVERS``: by default the name of its function.
+    label : str
+        What figures and tables call it: by default its name.
+    needs : tuple of str
+        What it must be told besides A and Y, of ``NEEDS``: by default what its function has arguments for.
+    recovers_signal : bool
+        Whether it estimates X; all of them score the devices.
+    estimates, minimises, reference : str
+        What it estimates, the function that it minimises, and where it comes from, for tables.
+    paper_iterations : int or None
+        Iterations it is given in Cui, Li, Zhang, 2021, section V; for solvers that are not there, those of the closest
+        one that is. None leaves them to the solver.
+    tuning : mapping of str to str
+        The options that a comparison may set, each with its help.
+    example_options : mapping of str to Any
+        Arguments that have no default and that no data give: what tests and benchmarks call it with.
+    precise_options : mapping of str to Any
+        Those that bring its answer so close to the end that two ways to it can be compared, to 1e-4; they name all that
+        ``powers`` names besides what it needs.
+    powers : mapping of str to int
+        Y multiplied by s gives the same problem if the arguments are multiplied by these powers of s; "score" is the
+        power that the scores have then.
+    lacks : mapping of str to str
+        Which of ``PROPERTIES`` it has not, and why.
+    """
+
     run: Callable[..., SolverResult]
-    label: str
-    needs: tuple[str, ...]
-    recovers_signal: bool
-    paper_iterations: int
+    name: str = ""
+    label: str = ""
+    needs: tuple[str, ...] = OF_ITS_FUNCTION
+    recovers_signal: bool = False
+    estimates: str = ""
+    minimises: str = ""
+    reference: str = ""
+    paper_iterations: int | None = None
+    tuning: Mapping[str, str] = field(default_factory=dict)
+    example_options: Mapping[str, Any] = field(default_factory=dict)
+    precise_options: Mapping[str, Any] = field(default_factory=dict)
+    powers: Mapping[str, int] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Fill in what the function says, and refuse a record that contradicts it."""
+        name = self.name or getattr(self.run, "__name__", type(self.run).__name__)
+        if not re.fullmatch(r"[^\W\d][\w-]*", name):
+            raise ValueError(f"name must be a word, of letters, digits, _ and -; got {name!r}")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "label", self.label or name)
+        if self.needs is OF_ITS_FUNCTION:
+            object.__setattr__(self, "needs", tuple(option for option in self.options if option in NEEDS))
+        unknown = [need for need in self.needs if need not in NEEDS]
+        if unknown:
+            raise ValueError(f"needs must be among {', '.join(NEEDS)}; {name} needs {', '.join(unknown)}")
+        missing = [option for option in self.required if option not in NEEDS and option not in self.example_options]
+        if missing:
+            raise ValueError(f"{name} has arguments without a default that no data give: {', '.join(missing)}")
 
     @property
     def options(self) -> tuple[str, ...]:
         """Names of the arguments besides A and Y, needs included."""
-        return tuple(signature(self.run).parameters)[2:]
+        return tuple(parameter.name for parameter in self._arguments())
 
     @property
     def required(self) -> tuple[str, ...]:
         """Names of those that have no default."""
-        parameters = list(signature(self.run).parameters.values())[2:]
-        return tuple(parameter.name for parameter in parameters if parameter.default is Parameter.empty)
+        return tuple(argument.name for argument in self._arguments() if argument.default is Parameter.empty)
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """All arguments besides A and Y that tests and benchmarks call it with."""
+        known = {need: NEEDS[need].example for need in self.needs}
+        return {name: value for name, value in known.items() if value is not None} | dict(self.example_options)
 
     def solve(self, data: MMVData, **options: Any) -> SolverResult:
         """Solve all problems of ``data``.
@@ -71,32 +145,138 @@ class Solver:
         -------
         SolverResult
         """
-        known = {name: getattr(data, name) for name in self.needs if name not in options and hasattr(data, name)}
+        known = {name: getattr(data, name, None) for name in self.needs if name not in options}
+        known = {name: value for name, value in known.items() if value is not None}
         return self.run(data.A, data.Y, **known, **options)
 
+    def _arguments(self) -> list[Parameter]:
+        arguments = list(signature(self.run).parameters.values())[2:]
+        return [argument for argument in arguments if argument.kind is not Parameter.VAR_KEYWORD]
 
-_ALL = (
-    Solver("group_lasso_bcd", group_lasso_bcd, "GROUP LASSO BCD", (), True, 200),
-    Solver("group_lasso_admm", group_lasso_admm, "GROUP LASSO ADMM", (), True, 200),
-    Solver("amp_mmse", amp_mmse, "AMP", ("activity_prob", "channel_var"), True, 50),
-    Solver("ml_cd", ml_cd, "ML", ("noise_var",), False, 55),
-    Solver("map_cd", map_cd, "MAP", ("noise_var", "activity_prob", "channel_var"), False, 55),
-    Solver("covariance_lasso", covariance_lasso, "covariance LASSO", ("noise_var",), False, 200),
-    Solver("ml_mmse", ml_mmse, "ML-MMSE", ("noise_var", "channel_var", "threshold"), True, 55),
-)
-SOLVERS: Mapping[str, Solver] = MappingProxyType({solver.name: solver for solver in _ALL})
+
+class _Registry(Mapping[str, Solver]):
+    """Solvers by name, in the order of their registration; those of installed packages join at the first look."""
+
+    def __init__(self) -> None:
+        self._solvers: dict[str, Solver] = {}
+        self._found_installed = False
+
+    def add(self, solver: Solver) -> None:
+        if solver.name in self._solvers:
+            raise ValueError(f"a solver is called {solver.name!r} already; give this one another name")
+        self._solvers[solver.name] = solver
+
+    def __getitem__(self, name: str) -> Solver:
+        if name not in self._solvers:
+            self._find_installed()
+        return self._solvers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._find_installed()
+        return iter(self._solvers)
+
+    def __len__(self) -> int:
+        self._find_installed()
+        return len(self._solvers)
+
+    def _find_installed(self) -> None:
+        if self._found_installed:
+            return
+        self._found_installed = True
+        from importlib.metadata import entry_points
+
+        for entry in entry_points(group=ENTRY_POINTS):
+            try:
+                self.add(as_solver(entry.load(), entry.name))
+            except Exception as error:  # one broken package must not take all solvers away
+                warnings.warn(f"the solver {entry.name} of {entry.value} cannot be loaded: {error}", stacklevel=4)
+
+
+_REGISTRY = _Registry()
+SOLVERS: Mapping[str, Solver] = _REGISTRY
+
+
+def register(solver: Solver | Callable[..., Any]) -> Solver:
+    """Put a solver into ``SOLVERS``, for everything that reads it.
+
+    An installed package does the same by an entry point of the group ``mmvsolvers.solvers``.
+
+    Parameters
+    ----------
+    solver : Solver or callable
+        A record, or a function ``f(A, Y, ...)`` that returns a ``SolverResult``, scores (..., N) or signals
+        (..., N, M). Of a function, arguments called ``noise_var``, ``activity_prob``, ``channel_var``, ``groups`` and
+        ``threshold`` are given what the data know.
+
+    Returns
+    -------
+    Solver
+        The record that was registered.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no solver, and for a name that is taken.
+    """
+    record = as_solver(solver)
+    _REGISTRY.add(record)
+    return record
+
+
+def as_solver(value: Any, name: str = "") -> Solver:
+    """Return a record for what a user calls a solver: a record, or a function ``f(A, Y, ...)``.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    if isinstance(value, Solver):
+        return value
+    if not callable(value):
+        raise TypeError(f"a solver must be a Solver or a function f(A, Y, ...); got {type(value).__name__}")
+    arguments = list(signature(value).parameters)
+    if len(arguments) < 2:
+        raise TypeError(f"a solver must take A and Y; got a function of {', '.join(arguments) or 'nothing'}")
+    return Solver(run=_returning_result(value), name=name)
 
 
 def find_solver(name: str) -> Solver:
-    """Return the solver of that name.
+    """Return the solver of that name, or a user's own at ``file.py:object`` or ``module:object``.
 
     Raises
     ------
     ValueError
         If there is none; the message suggests one.
     """
+    if ":" in name:
+        from mmvsolvers.loading import load_object
+
+        return as_solver(load_object(name))
     if name not in SOLVERS:
         close = get_close_matches(name, SOLVERS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SOLVERS)}"
         raise ValueError(f"no solver is called {name!r}; {hint}")
     return SOLVERS[name]
+
+
+def _returning_result(function: Callable[..., Any]) -> Callable[..., SolverResult]:
+    """Wrap a function so that it returns a result where it returned an array of scores or of signals."""
+
+    @wraps(function)
+    def run(A: ArrayLike, Y: ArrayLike, *arguments: Any, **options: Any) -> SolverResult:
+        found = function(A, Y, *arguments, **options)
+        if isinstance(found, SolverResult):
+            return found
+        array, received, N = np.asarray(found), np.shape(Y), np.shape(A)[1]
+        scores, signals = (*received[:-2], N), (*received[:-2], N, received[-1])
+        if array.shape == signals:
+            return SolverResult.unoptimised(array, row_scores(array))
+        if array.shape == scores and array.dtype.kind in "biuf":
+            return SolverResult.unoptimised(None, array if array.dtype.kind == "f" else array.astype(float))
+        raise TypeError(
+            f"a solver must return a SolverResult, real scores {scores} or signals {signals}; "
+            f"{getattr(function, '__name__', 'this one')} returned {array.dtype.name}{array.shape}"
+        )
+
+    return run

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from conftest import make_problem
 from scipy import sparse
+from solver_cases import every_solver
+from solver_cases import run as run_solver
 
 import mmvsolvers as mmv
 
 A, Y, X = make_problem(6, 4, 2)
-NEEDS = {"noise_var": 0.1, "activity_prob": 0.1, "threshold": 0.3, "channel_var": 1.0}
 
 
 def changed(array, index, value):
@@ -84,12 +85,11 @@ def cases():
 
 
 def run(name, A=A, Y=Y, **options):
-    solver = mmv.SOLVERS[name]
-    return solver.run(A, Y, **{**{need: NEEDS[need] for need in solver.needs}, **options})
+    return run_solver(name, A, Y, **options)
 
 
 @pytest.mark.parametrize("case", DATA)
-@pytest.mark.parametrize("name", mmv.SOLVERS)
+@every_solver
 def test_data(name, case):
     error, words, pilots, received = DATA[case]
     with pytest.raises(error, match=words):

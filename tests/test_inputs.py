@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 from conftest import make_problem
+from solver_cases import every_solver, run
 
 import mmvsolvers as mmv
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmvsolvers.ConvergenceWarning", "ignore::mmvsolvers.DivergenceWarning")
-NEEDS = {"noise_var": 0.1, "activity_prob": 0.1, "threshold": 0.3, "channel_var": 1.0}
-every_solver = pytest.mark.parametrize("name", mmv.SOLVERS)
-
-
-def run(name, A, Y, **options):
-    solver = mmv.SOLVERS[name]
-    return solver.run(A, Y, **{need: NEEDS[need] for need in solver.needs}, **options)
 
 
 def layouts(array):

@@ -6,40 +6,17 @@ import pytest
 from conftest import make_problem, relative_error
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from solver_cases import every_solver, every_solver_with
+from solver_cases import run_precisely as run
 
 import mmvsolvers as mmv
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmvsolvers.ConvergenceWarning", "ignore::mmvsolvers.DivergenceWarning")
 
-# Converged closely enough to compare answers; AMP is compared after a fixed number of undamped iterations.
-SETTINGS = {
-    "group_lasso_bcd": {"lam": 2.0, "tol": 1e-12},
-    "group_lasso_admm": {"lam": 2.0, "tol": 1e-11, "max_iter": 50_000},
-    "amp_mmse": {"activity_prob": 0.1, "tol": 0.0, "max_iter": 6},
-    "ml_cd": {"noise_var": 0.1, "tol": 1e-7},
-    "map_cd": {"noise_var": 0.1, "activity_prob": 0.1, "tol": 1e-7},
-    "covariance_lasso": {"lam": 2.0, "noise_var": 0.1, "tol": 1e-11, "max_iter": 20_000},
-    "ml_mmse": {"noise_var": 0.1, "threshold": 0.3, "tol": 1e-7},
-}
-# What scaling Y by s does to the other arguments, and to the scores: powers of s.
-SCALING = {
-    "group_lasso_bcd": ({"lam": 1}, 2),
-    "group_lasso_admm": ({"lam": 1}, 2),
-    "amp_mmse": ({"channel_var": 2}, 2),
-    "ml_cd": ({"noise_var": 2}, 2),
-    "map_cd": ({"noise_var": 2, "channel_var": 2}, 0),
-    "covariance_lasso": ({"lam": 2, "noise_var": 2}, 2),
-    "ml_mmse": ({"noise_var": 2, "threshold": 2, "channel_var": 2}, 2),
-}
-every_solver = pytest.mark.parametrize("name", mmv.SOLVERS)
 seeds = given(seed=st.integers(0, 10_000))
 few = settings(
     max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def run(name, A, Y, **changes):
-    return mmv.SOLVERS[name].run(A, Y, **{**SETTINGS[name], **changes})
 
 
 def close(found, wanted, tolerance=1e-4):
@@ -48,7 +25,7 @@ def close(found, wanted, tolerance=1e-4):
         assert relative_error(found.X, wanted.X) < tolerance
 
 
-@every_solver
+@every_solver_with("permutation")
 @few
 @seeds
 def test_permuting_devices_permutes_the_answer(name, seed):
@@ -60,7 +37,7 @@ def test_permuting_devices_permutes_the_answer(name, seed):
         assert relative_error(permuted.X, plain.X[:, order]) < 1e-4
 
 
-@every_solver
+@every_solver_with("rotation")
 @few
 @seeds
 def test_a_unitary_on_the_antennas_rotates_the_signals_alone(name, seed):
@@ -73,22 +50,24 @@ def test_a_unitary_on_the_antennas_rotates_the_signals_alone(name, seed):
         assert relative_error(rotated.X, plain.X @ unitary) < 1e-5
 
 
-@every_solver
+@every_solver_with("scaling")
 @few
 @given(seed=st.integers(0, 10_000), exponent=st.sampled_from([-20, -3, 5, 20]))
 def test_scaling_the_signals_scales_the_answer(name, seed, exponent):
     A, Y, _ = make_problem(30, 20, 4, seed=seed, p=0.1)
     s = 2.0**exponent
-    powers, score_power = SCALING[name]
-    start = {"channel_var": 1.0, **SETTINGS[name]}
+    solver = mmv.SOLVERS[name]
+    powers = dict(solver.powers)
+    score_power = powers.pop("score")
     plain = run(name, A, Y)
-    scaled = run(name, A, s * Y, **{key: start[key] * s**power for key, power in powers.items()})
+    given = solver.example | dict(solver.precise_options)
+    scaled = run(name, A, s * Y, **{key: given[key] * s**power for key, power in powers.items()})
     assert relative_error(scaled.score / s**score_power, plain.score) < 1e-6
     if plain.X is not None:
         assert relative_error(scaled.X / s, plain.X) < 1e-6
 
 
-@pytest.mark.parametrize("name", ["group_lasso_bcd", "group_lasso_admm", "covariance_lasso"])
+@pytest.mark.parametrize("name", [name for name, solver in mmv.SOLVERS.items() if not solver.required])
 @pytest.mark.parametrize(("of_A", "of_Y"), [(8.0, 1.0), (1.0, 2.0**-9), (2.0**-6, 32.0)])
 def test_default_rules_know_no_scale(name, of_A, of_Y):
     A, Y, _ = make_problem(30, 20, 4, p=0.1)
@@ -140,7 +119,7 @@ def test_odd_shapes_are_solved(name, N, L, M):
     assert (found.score >= 0).all()
 
 
-@every_solver
+@every_solver_with("silence")
 @pytest.mark.parametrize("tol", [0.0, 1e-4])
 def test_silence_gives_silence(name, tol):
     A, Y, _ = make_problem(12, 6, 2)
