@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mmvsolvers.thresholds import best_threshold
 from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_pilots, as_scalar
-from mmvsolvers_nn.functional import amp_mmse, group_lasso_admm, map_cd
+from mmvsolvers_nn.functional import Recovery, amp_mmse, group_lasso_admm, map_cd
 
 
 class PilotEncoder(nn.Module):
@@ -126,7 +126,7 @@ class GroupLassoADMM(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        return _signals(group_lasso_admm(A, Y, self.log_lam.exp(), rho=self.log_rho.exp(), n_iter=self.U).X)
+        return signals_of(group_lasso_admm(A, Y, self.log_lam.exp(), rho=self.log_rho.exp(), n_iter=self.U))
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""
@@ -149,11 +149,11 @@ class AMP(ApproximationPart):
     def __init__(self, U: int, activity_prob: ArrayLike, *, damping: float | str = "adaptive") -> None:
         super().__init__()
         self.U, self.damping = as_count("U", U), damping
-        self.log_odds = nn.Parameter(_log_odds(activity_prob))
+        self.log_odds = nn.Parameter(log_odds_of(activity_prob))
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        return _signals(amp_mmse(A, Y, self.log_odds.sigmoid(), damping=self.damping, n_iter=self.U).X)
+        return signals_of(amp_mmse(A, Y, self.log_odds.sigmoid(), damping=self.damping, n_iter=self.U))
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""
@@ -176,7 +176,7 @@ class MAP(ApproximationPart):
     def __init__(self, U: int, noise_var: float, activity_prob: ArrayLike) -> None:
         super().__init__()
         self.U, self.noise_var = as_count("U", U), as_scalar("noise_var", noise_var, POSITIVE)
-        self.log_odds = nn.Parameter(_log_odds(activity_prob))
+        self.log_odds = nn.Parameter(log_odds_of(activity_prob))
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate the activity α, (..., N), from pilots A, (L, N), and received signals Y, (..., L, M)."""
@@ -302,15 +302,17 @@ def _real_view(A: ArrayLike) -> Tensor:
     return torch.view_as_real(pilots.resolve_conj()).clone()
 
 
-def _log_odds(activity_prob: ArrayLike) -> Tensor:
+def log_odds_of(activity_prob: ArrayLike) -> Tensor:
+    """Return log(ε/(1-ε)) of probabilities (N,), validated, in single precision."""
     probability = torch.as_tensor(activity_prob)
     spread = as_per_device("activity_prob", probability.numpy(), probability.numel(), PROBABILITY)
     return torch.logit(torch.as_tensor(spread)).float()
 
 
-def _signals(X: Tensor | None) -> Tensor:
-    assert X is not None, "only the functions that detect return no signals"
-    return X
+def signals_of(recovery: Recovery) -> Tensor:
+    """Return the signals that a function recovered."""
+    assert recovery.X is not None, "only the functions that detect return no signals"
+    return recovery.X
 
 
 def _fully_connected(sizes: Sequence[int]) -> nn.Sequential:

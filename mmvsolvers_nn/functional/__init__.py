@@ -9,6 +9,7 @@ from mmvsolvers_nn.functional.amp_mmse import amp_mmse
 from mmvsolvers_nn.functional.covariance_lasso import covariance_lasso
 from mmvsolvers_nn.functional.group_lasso_admm import group_lasso_admm
 from mmvsolvers_nn.functional.group_lasso_bcd import group_lasso_bcd
+from mmvsolvers_nn.functional.likelihood_ratio import likelihood_ratio
 from mmvsolvers_nn.functional.map_cd import map_cd
 from mmvsolvers_nn.functional.ml_cd import ml_cd
 from mmvsolvers_nn.functional.ml_mmse import ml_mmse
@@ -19,6 +20,7 @@ __all__ = [
     "covariance_lasso",
     "group_lasso_admm",
     "group_lasso_bcd",
+    "likelihood_ratio",
     "map_cd",
     "ml_cd",
     "ml_mmse",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import Range, as_real
+from mmvsolvers.validation import FINITE, Range, as_real
 
 REAL_DTYPES = {torch.complex64: torch.float32, torch.complex128: torch.float64}
 
@@ -109,6 +109,20 @@ class Problems:
     def per_device(self, name: str, value: Tensor | float, admissible: Range) -> Tensor:
         """Spread a scalar or a tensor of shape (N,) over the devices: (N,), real."""
         return self._spread(name, value, admissible, (self.N,), "device")
+
+    def per_entry(self, name: str, value: Tensor | float, admissible: Range) -> Tensor:
+        """Spread a scalar or a tensor of shape (N,) or (*leading, N) over problems and devices: (T, N), real."""
+        if not isinstance(value, Tensor) or value.ndim < 2:
+            return self.per_device(name, value, admissible).expand(self.T, -1)
+        shape = (*self.leading, self.N)
+        return self._spread(name, value, admissible, shape, "problem and device").reshape(self.T, self.N)
+
+    def pairs(self, name: str, value: Tensor) -> Tensor:
+        """Check a tensor of shape (N, N), one number for every ordered pair of devices: real, as precise as A."""
+        if not isinstance(value, Tensor) or tuple(value.shape) != (self.N, self.N):
+            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"{name} must be a tensor of shape {(self.N, self.N)}; got {found}")
+        return self._spread(name, value, FINITE, (self.N, self.N), "pair")
 
     def start(self, start: tuple[Tensor, ...] | None, *shapes: tuple[int, int] | tuple[int]) -> list[Tensor] | None:
         """Flatten the leading axes of a start point's tensors, which must have the given shapes behind them."""

@@ -10,6 +10,9 @@ from mmvsolvers.kernels.amp_mmse import BLOW_UP, DAMPING_DOWN, DAMPING_FLOOR, DA
 from mmvsolvers.validation import FRACTION, POSITIVE, PROBABILITY, as_choice, as_count
 from mmvsolvers_nn.functional._inputs import Problems, Recovery, squared_rows
 
+# Log-likelihood ratios beyond it are as good as certain, and a sum of them must not drown all others.
+LARGEST_RATIO = 40.0
+
 
 def amp_mmse(
     A: Tensor,
@@ -20,6 +23,7 @@ def amp_mmse(
     damping: Tensor | float | str = "adaptive",
     onsager: str = "matrix",
     column_scaling: str = "own",
+    coupling: Tensor | None = None,
     n_iter: int,
     start: tuple[Tensor, ...] | None = None,
 ) -> Recovery:
@@ -42,6 +46,10 @@ def amp_mmse(
         The M×M Onsager term, or the one printed in (12) of [1]_.
     column_scaling : {"own", "sqrt_length"}
         Whether columns are divided by their own norms, which the prior then allows for, or by √L as in [1]_.
+    coupling : Tensor of shape (N, N), optional
+        What devices tell each other: with C the log-odds of device n are logit ε(n) + LLR_n + Σ_m C_nm LLR_m, where
+        LLR_m is the log-likelihood ratio of m's own row, within ±40 in the sum. Ones between the devices of a group
+        that is active as a whole make its posterior probability exact, see [2]_. None is C = 0, independent devices.
     n_iter : int
         Number of iterations.
     start : tuple of Tensor, optional
@@ -56,12 +64,13 @@ def amp_mmse(
     Notes
     -----
     Algorithm 2 of [1]_. Plain torch, differentiated by autograd in A, Y, ``activity_prob``, ``channel_var``,
-    ``damping`` and ``start``.
+    ``damping``, ``coupling`` and ``start``.
 
     References
     ----------
     .. [1] Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with
        applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
+    .. [2] P. Schniter, "Turbo reconstruction of structured sparse signals", CISS, 2010.
     """
     problems = Problems.of(A, Y)
     probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
@@ -77,7 +86,12 @@ def amp_mmse(
     # Rows of the scaled model are X_n·‖a_n‖/√L.
     strength = norms / root_length
     model = Model(
-        A / norms, problems.Y.mT / root_length, torch.logit(probability), variance * strength.square(), onsager
+        A / norms,
+        problems.Y.mT / root_length,
+        torch.logit(probability),
+        variance * strength.square(),
+        onsager,
+        None if coupling is None else problems.pairs("coupling", coupling),
     )
     iterate = model.first(share) if start is None else Iterate.of(problems, start, None if adaptive else share)
     for _ in range(as_count("n_iter", n_iter, at_least=0)):
@@ -132,6 +146,8 @@ class Model(NamedTuple):
         log(ε/(1-ε)), and the variance g of an active row's entries.
     onsager : str
         See `amp_mmse`.
+    coupling : Tensor of shape (N, N) or None
+        See `amp_mmse`.
     """
 
     A: Tensor
@@ -139,6 +155,7 @@ class Model(NamedTuple):
     log_odds: Tensor
     variance: Tensor
     onsager: str
+    coupling: Tensor | None
 
     def first(self, share: Tensor) -> Iterate:
         """Return the iterate to start from: X = 0, R = Y."""
@@ -173,10 +190,15 @@ class Model(NamedTuple):
         shrink = self.variance / (noise + self.variance)
         energy = squared_rows(Q, 1).unsqueeze(1)
         log_t = Q.shape[1] * torch.log1p(self.variance / noise) - shrink / noise * energy - self.log_odds
+        slope = shrink / noise
+        if self.coupling is not None:
+            ratio = -log_t - self.log_odds
+            log_t = log_t - ratio.clamp(-LARGEST_RATIO, LARGEST_RATIO) @ self.coupling.mT
+            slope = slope * (1.0 + torch.where(ratio.abs() <= LARGEST_RATIO, self.coupling.diagonal(), 0.0))
         active = torch.sigmoid(-log_t)
         weight = active * shrink
         identity = weight.sum(dim=2, keepdim=True)
-        slope = weight * torch.sigmoid(log_t) * shrink / noise
+        slope = weight * torch.sigmoid(log_t) * slope
         if self.onsager == "printed":
             # (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ².
             return weight * Q, (identity + (slope * energy / noise).sum(dim=2, keepdim=True)) * R

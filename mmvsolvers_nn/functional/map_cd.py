@@ -33,8 +33,8 @@ def map_cd(
         Received signals.
     noise_var : float or Tensor of shape () or (...)
         Noise variance σ² per complex entry, positive.
-    activity_prob : float or Tensor of shape () or (N,)
-        Prior activity ε(n), strictly between 0 and 1.
+    activity_prob : float or Tensor of shape (), (N,) or (..., N)
+        Prior activity ε(n), strictly between 0 and 1, the same for all problems or not.
     channel_var : float or Tensor of shape () or (N,)
         Variance g(n) of an active device's channel coefficients, positive.
     upper : float or Tensor of shape () or (N,), optional
@@ -63,12 +63,12 @@ def map_cd(
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)
-    probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
+    probability = problems.per_entry("activity_prob", activity_prob, PROBABILITY)
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
     if upper is None:
         bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
     else:
-        bound = problems.per_device("upper", upper, POSITIVE)
+        bound = problems.per_device("upper", upper, POSITIVE).expand(problems.T, -1)
     scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
     return descend(scaled, noise, torch.logit(probability) / problems.M, bound, n_iter, start, backend)
 
@@ -90,12 +90,12 @@ def descend(
         With column n of A scaled such that its coefficient is the value sought.
     noise_var : Tensor of shape (T,)
         Noise variance.
-    log_odds, upper : Tensor of shape (N,)
+    log_odds, upper : Tensor of shape (T, N)
         log(ε/(1-ε))/M and the largest value allowed.
     n_iter, start, backend
         As in `map_cd`.
     """
-    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(log_odds).expand(problems.T, -1)]
+    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(log_odds)]
     value = sweeps(problems.A, problems.Y, noise_var, log_odds, upper, value, n_iter=n_iter, backend=backend)
     score = problems.batched(value)
     return Recovery(None, score, (score,))

@@ -50,5 +50,5 @@ def ml_cd(
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)
-    flat_prior = torch.zeros_like(A[0].detach().real)
+    flat_prior = torch.zeros_like(A[0].detach().real).expand(problems.T, -1)
     return descend(problems, noise, flat_prior, torch.full_like(flat_prior, torch.inf), n_iter, start, backend)

@@ -97,10 +97,10 @@ def operator_arguments(name, A, Y):
     """Return what an operator takes: its tensors, as leaves."""
     T, N, real = len(Y), A.shape[1], A.real.dtype
     weights = torch.linspace(0.5, 1.0, T, dtype=real)
-    per_device = torch.linspace(-0.3, 0.3, N, dtype=real)
+    log_odds = torch.linspace(-0.3, 0.3, T * N, dtype=real).reshape(T, N)
     tensors = {
         "group_lasso_bcd": (A, Y, weights, torch.zeros(T, N, Y.shape[2], dtype=A.dtype)),
-        "map_cd": (A, Y, weights, per_device, torch.ones(N, dtype=real), torch.zeros(T, N, dtype=real)),
+        "map_cd": (A, Y, weights, log_odds, torch.ones_like(log_odds), torch.zeros_like(log_odds)),
         "covariance_lasso": (
             (A.mH @ A).abs().square(),
             (A.mH @ Y).abs().square().mean(2),

@@ -77,8 +77,8 @@ def backward(
         per_problem.AT.sum(dim=0).mT.to(A.dtype).contiguous(),
         per_problem.YT.mT.to(Y.dtype).contiguous(),
         per_problem.noise_var.to(noise_var.dtype),
-        per_problem.log_odds.sum(dim=0).to(log_odds.dtype),
-        per_problem.upper.sum(dim=0).to(upper.dtype),
+        per_problem.log_odds.to(log_odds.dtype),
+        per_problem.upper.to(upper.dtype),
         per_problem.value.to(value.dtype),
     )
 
@@ -87,12 +87,12 @@ def backward(
 def run_batch(AT, Y, noise_var, log_odds, upper, n_iter, value, history):
     """Run ``n_iter`` sweeps on T problems in place.
 
-    AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), value (T, N). Where history (T, n_iter, N) has
-    room, the value before each sweep goes there.
+    AT is (N, L), Y (T, L, M), noise_var (T,), log_odds, upper and value (T, N). Where history (T, n_iter, N) has room,
+    the value before each sweep goes there.
     """
     norms = row_norms(AT)
     for t in prange(Y.shape[0]):
-        run(AT, Y[t], noise_var[t], norms, log_odds, upper, n_iter, value[t], history[t])
+        run(AT, Y[t], noise_var[t], norms, log_odds[t], upper[t], n_iter, value[t], history[t])
 
 
 @njit()
@@ -119,7 +119,7 @@ def reverse_batch(
     """
     for t in prange(YT.shape[0]):
         gradients = Gradients(by_AT[t], by_YT[t], by_noise_var[t : t + 1], by_log_odds[t], by_upper[t], by_value[t])
-        reverse(AT, YT[t], noise_var[t], log_odds, upper, values[t], gradients)
+        reverse(AT, YT[t], noise_var[t], log_odds[t], upper[t], values[t], gradients)
 
 
 @njit()

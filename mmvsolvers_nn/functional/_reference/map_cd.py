@@ -23,7 +23,7 @@ def sweep(A: Tensor, Y: Tensor, noise_var: Tensor, log_odds: Tensor, upper: Tens
         s = inverse @ a
         q = (s @ a.conj()).real
         r = torch.view_as_real((s.conj().unsqueeze(1) @ Y).resolve_conj()).square().sum(dim=(1, 2, 3)) / M
-        d = coordinate_step(q, r, value[:, n], log_odds[n], upper[n])
+        d = coordinate_step(q, r, value[:, n], log_odds[:, n], upper[:, n])
         inverse = inverse - (d / (1 + d * q))[:, None, None] * (s.unsqueeze(2) * s.conj().unsqueeze(1))
         moved.append(value[:, n] + d)
     return torch.stack(moved, dim=1)

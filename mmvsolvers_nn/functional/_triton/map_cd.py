@@ -92,7 +92,7 @@ def backward(
         by_pilots -= (before.unsqueeze(1) * products).mT
         after = before
     by_A = by_pilots.sum(dim=0).mT.contiguous()
-    return by_A, by_Y, by_noise_var, by_log_odds.sum(dim=0), by_upper.sum(dim=0), by_value
+    return by_A, by_Y, by_noise_var, by_log_odds, by_upper, by_value
 
 
 @triton.jit
@@ -114,7 +114,7 @@ def coordinate_step(q, r, value, log_odds, upper):
 def sweep(pilots, received, inverse, log_odds, upper, value, N, L, M, BLOCK_L: tl.constexpr, BLOCK_M: tl.constexpr):
     """Visit every device of one problem once, in place.
 
-    pilots is (N, L), received (T, L, M), inverse (T, L, L), log_odds and upper (N,), value (T, N).
+    pilots is (N, L), received (T, L, M), inverse (T, L, L), log_odds, upper and value (T, N).
     """
     t = tl.program_id(0).to(tl.int64)
     i, m = tl.arange(0, BLOCK_L), tl.arange(0, BLOCK_M)
@@ -130,7 +130,7 @@ def sweep(pilots, received, inverse, log_odds, upper, value, N, L, M, BLOCK_L: t
         w_re, w_im = adjoint_product(Y_re, Y_im, s_re, s_im)
         r = real_inner(w_re, w_im, w_re, w_im) / M
         old = tl.load(value + t * N + n)
-        d = coordinate_step(q, r, old, tl.load(log_odds + n), tl.load(upper + n))
+        d = coordinate_step(q, r, old, tl.load(log_odds + t * N + n), tl.load(upper + t * N + n))
         tl.store(value + t * N + n, old + d)
         c = d / (1.0 + d * q)
         update_re, update_im = outer(s_re, s_im, s_re, s_im)
@@ -174,6 +174,8 @@ def reverse_sweep(
     square_at = i[:, None] * L + i[None, :]
     wide = (i < L)[:, None] & (m < M)[None, :]
     wide_at = i[:, None] * M + m[None, :]
+    log_odds += t * N
+    upper += t * N
     before += t * N
     after += t * N
     tape_s += 2 * t * N * L

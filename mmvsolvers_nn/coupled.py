@@ -1,0 +1,96 @@
+"""Unrolled solvers whose devices tell each other what they have seen: a trainable coupling in the place of a network.
+
+Where devices wake together, the evidence for one is evidence for others. A matrix C of N×N numbers holds by how much:
+known groups are ones between the devices of a group, and C = 0 is the solver without coupling.
+"""
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from mmvsolvers.validation import FRACTION, POSITIVE, as_count, as_scalar
+from mmvsolvers_nn.functional import amp_mmse, likelihood_ratio, map_cd
+from mmvsolvers_nn.functional.amp_mmse import LARGEST_RATIO
+from mmvsolvers_nn.layers import ApproximationPart, log_odds_of, signals_of
+
+# Log-odds that couplings may reach between two sweeps: beyond, single precision cannot tell a probability from 1.
+_LARGEST_LOG_ODDS = 10.0
+
+
+class CoupledAMP(ApproximationPart):
+    """U iterations of AMP with a trainable coupling of the devices, ε(n) for each and a damping for every iteration.
+
+    Parameters
+    ----------
+    U : int
+        Iterations.
+    activity_prob : array_like of shape (N,)
+        Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
+    damping : float, default 0.9
+        Share of every new iterate to start from, in (0, 1).
+    """
+
+    def __init__(self, U: int, activity_prob: ArrayLike, *, damping: float = 0.9) -> None:
+        super().__init__()
+        self.U = as_count("U", U)
+        self.log_odds = nn.Parameter(log_odds_of(activity_prob))
+        self.coupling = nn.Parameter(torch.zeros(len(self.log_odds), len(self.log_odds)))
+        share = torch.tensor(as_scalar("damping", damping, FRACTION))
+        self.damping = nn.Parameter(torch.logit(share, eps=1e-6).repeat(U))
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
+        probability, shares = self.log_odds.sigmoid(), self.damping.sigmoid()
+        recovery = amp_mmse(A, Y, probability, damping=shares[0], coupling=self.coupling, n_iter=1)
+        for u in range(1, self.U):
+            recovery = amp_mmse(
+                A, Y, probability, damping=shares[u], coupling=self.coupling, n_iter=1, start=recovery.state
+            )
+        return signals_of(recovery)
+
+    def hyperparameters(self) -> dict[str, Tensor]:
+        """Return the trained values."""
+        return {"activity_prob": self.log_odds.sigmoid(), "coupling": self.coupling, "damping": self.damping.sigmoid()}
+
+
+class CoupledMAP(ApproximationPart):
+    """U sweeps of MAP with coupled log-odds, then every device's exact evidence, coupled once more.
+
+    Before every sweep the log-odds of device n are logit ε(n) + Σ_m W_nm α_m, with the activities α in [0, 1] that the
+    last one found. After the last sweep the exact log-likelihood ratio of every device, given the others' activities,
+    is read out as logit ε(n) + LLR_n + Σ_m C_nm LLR_m, the posterior log-odds of device n.
+
+    Parameters
+    ----------
+    U : int
+        Sweeps.
+    noise_var : float
+        Noise variance σ² per complex entry, positive; not trained.
+    activity_prob : array_like of shape (N,)
+        Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
+    """
+
+    def __init__(self, U: int, noise_var: float, activity_prob: ArrayLike) -> None:
+        super().__init__()
+        self.U, self.noise_var = as_count("U", U), as_scalar("noise_var", noise_var, POSITIVE)
+        self.log_odds = nn.Parameter(log_odds_of(activity_prob))
+        N = len(self.log_odds)
+        self.prior_coupling, self.coupling = (nn.Parameter(torch.zeros(N, N)) for _ in range(2))
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Return the posterior log-odds of every device, (..., N), for pilots A, (L, N), and signals Y, (..., L, M)."""
+        activity = Y.new_zeros(*Y.shape[:-2], A.shape[1]).real
+        for _ in range(self.U):
+            log_odds = self.log_odds + activity @ self.prior_coupling.mT
+            probability = log_odds.clamp(-_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS).sigmoid()
+            activity = map_cd(A, Y, self.noise_var, probability, upper=1.0, n_iter=1, start=(activity,)).score
+        ratio = likelihood_ratio(A, Y, self.noise_var, activity)
+        return self.log_odds + ratio + ratio.clamp(-LARGEST_RATIO, LARGEST_RATIO) @ self.coupling.mT
+
+    def hyperparameters(self) -> dict[str, Tensor]:
+        """Return the trained values."""
+        return {
+            "activity_prob": self.log_odds.sigmoid(),
+            "prior_coupling": self.prior_coupling,
+            "coupling": self.coupling,
+        }

@@ -1,0 +1,151 @@
+"""Coupled decoders: with no coupling they are the solver, with known groups they are exact, and derivatives hold."""
+
+import functional_cases as cases
+import numpy as np
+import pytest
+import torch
+
+from mmvsolvers_nn import functional
+from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP
+from mmvsolvers_nn.functional.amp_mmse import Model
+
+N, L, M, T = 12, 6, 2, 3
+EPS = np.linspace(0.05, 0.4, N)
+SAME_GROUP = torch.arange(N)[:, None] // 3 == torch.arange(N)[None, :] // 3
+
+
+@pytest.fixture
+def problem():
+    return cases.problem(N, L, M, (T,), torch.complex128)
+
+
+def model(A, coupling):
+    """Return AMP's problems with Y = 0, whose denoiser is looked at alone."""
+    norms = A.abs().square().sum(0).sqrt()
+    variance = torch.linspace(0.5, 2.0, N, dtype=torch.float64)
+    return Model(
+        A / norms, torch.zeros(T, M, L, dtype=A.dtype), torch.logit(torch.tensor(EPS)), variance, "matrix", coupling
+    )
+
+
+def random_coupling(seed=0):
+    return 0.3 * torch.randn(N, N, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_no_coupling_is_amp(problem):
+    A, Y = problem
+    layer = CoupledAMP(5, EPS, damping=0.8).double()
+    expected = functional.amp_mmse(A, Y, torch.tensor(EPS), damping=0.8, n_iter=5)
+    torch.testing.assert_close(layer(A, Y), expected.X, rtol=1e-5, atol=1e-6)
+
+
+def test_zero_coupling_leaves_every_bit(problem):
+    A, Y = problem
+    plain = functional.amp_mmse(A, Y, 0.1, n_iter=5)
+    coupled = functional.amp_mmse(A, Y, 0.1, coupling=torch.zeros(N, N, dtype=torch.float64), n_iter=5)
+    assert torch.equal(plain.X, coupled.X)
+
+
+def test_the_posterior_of_known_groups(problem):
+    """Ones between the devices of a group: the group is active or not as a whole, with the product of all evidence."""
+    A, _ = problem
+    coupling = SAME_GROUP.double() - torch.eye(N, dtype=torch.float64)
+    denoiser = model(A, coupling)
+    Q = torch.randn(T, M, N, dtype=A.dtype, generator=torch.Generator().manual_seed(1))
+    tau2 = torch.full((T, 1, 1), 0.7, dtype=torch.float64)
+    mean, _ = denoiser.denoise(Q, denoiser.Y, tau2)
+    g, noise = denoiser.variance.numpy(), 0.7
+    power = np.square(np.abs(Q.numpy())).sum(axis=1)
+    for n in range(N):
+        group = SAME_GROUP[n].numpy()
+        # the density of the group's rows, active over idle
+        evidence = power * (1 / noise - 1 / (noise + g)) - M * np.log((noise + g) / noise)
+        odds = EPS[n] / (1 - EPS[n]) * np.exp(evidence[:, group].sum(axis=1))
+        expected = (odds / (1 + odds) * g[n] / (g[n] + noise))[:, None] * Q[:, :, n].numpy()
+        np.testing.assert_allclose(mean[:, :, n].numpy(), expected, rtol=1e-10)
+
+
+def test_the_onsager_term_is_the_denoisers_own_derivative(problem):
+    """J_ij = Σ_n ∂η_n,j/∂q_n,i, the derivative that leaves the conjugate alone, here by differences."""
+    A, _ = problem
+    denoiser = model(A, random_coupling())
+    Q = 0.5 * torch.randn(T, M, N, dtype=A.dtype, generator=torch.Generator().manual_seed(2))
+    tau2 = torch.full((T, 1, 1), 0.7, dtype=torch.float64)
+    identity = torch.eye(M, dtype=A.dtype).expand(T, M, M)
+    _, J = denoiser.denoise(Q, identity, tau2)
+    step, expected = 1e-6, torch.zeros(T, M, M, dtype=A.dtype)
+    for n in range(N):
+        for i in range(M):
+            slopes = []
+            for direction in (1.0, 1j):
+                ahead, behind = Q.clone(), Q.clone()
+                ahead[:, i, n] += step * direction
+                behind[:, i, n] -= step * direction
+                moved = denoiser.denoise(ahead, identity, tau2)[0] - denoiser.denoise(behind, identity, tau2)[0]
+                slopes.append(moved[:, :, n] / (2 * step))
+            expected[:, :, i] += (slopes[0] - 1j * slopes[1]) / 2
+    torch.testing.assert_close(J, expected, rtol=1e-5, atol=1e-8)
+
+
+def test_gradcheck_of_the_coupling(problem):
+    A, Y = problem
+    coupling = random_coupling().requires_grad_()
+
+    def recover(C):
+        return functional.amp_mmse(A, Y, torch.tensor(EPS), damping=0.8, coupling=C, n_iter=2).X
+
+    assert torch.autograd.gradcheck(recover, (coupling,))
+
+
+def test_likelihood_ratio(problem):
+    """Against the likelihoods of both answers, for every device."""
+    A, Y = problem
+    generator = torch.Generator().manual_seed(3)
+    activity = torch.rand(T, N, dtype=torch.float64, generator=generator)
+    variance = torch.linspace(0.5, 2.0, N, dtype=torch.float64)
+    found = functional.likelihood_ratio(A, Y, 0.3, activity, channel_var=variance)
+
+    def log_likelihood(t, n, value):
+        power = (activity[t] * variance).numpy()
+        power[n] = value * variance[n]
+        covariance = (A.numpy() * power) @ A.numpy().conj().T + 0.3 * np.eye(L)
+        fit = np.vdot(Y[t].numpy(), np.linalg.solve(covariance, Y[t].numpy())).real
+        return -M * np.linalg.slogdet(covariance)[1] - fit
+
+    for t in range(T):
+        for n in range(N):
+            expected = log_likelihood(t, n, 1.0) - log_likelihood(t, n, 0.0)
+            assert float(found[t, n]) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_uncoupled_map_is_map_and_exact_evidence(problem):
+    A, Y = problem
+    layer = CoupledMAP(3, 0.1, EPS).double()
+    activity = functional.map_cd(A, Y, 0.1, torch.tensor(EPS), upper=1.0, n_iter=3).score
+    expected = torch.logit(torch.tensor(EPS)) + functional.likelihood_ratio(A, Y, 0.1, activity)
+    torch.testing.assert_close(layer(A, Y), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_priors_of_their_own_for_every_problem(problem):
+    A, Y = problem
+    prior = torch.rand(T, N, dtype=torch.float64, generator=torch.Generator().manual_seed(4)) * 0.8 + 0.1
+    together = functional.map_cd(A, Y, 0.1, prior, n_iter=3).score
+    alone = [functional.map_cd(A, Y[t], 0.1, prior[t], n_iter=3).score for t in range(T)]
+    torch.testing.assert_close(together, torch.stack(alone), rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize("layer", [CoupledAMP(3, EPS), CoupledMAP(3, 0.1, EPS)], ids=["amp", "map"])
+def test_every_parameter_learns(layer, problem):
+    A, Y = problem
+    out = layer.double()(A, Y)
+    torch.autograd.backward((torch.view_as_real(out) if out.is_complex() else out).square().mean())
+    for name, parameter in layer.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool((parameter.grad != 0).any()), name
+
+
+@pytest.mark.parametrize("coupling", [torch.zeros(N), torch.zeros(N, N + 1), 0.0], ids=["vector", "oblong", "number"])
+def test_bad_coupling(problem, coupling):
+    A, Y = problem
+    with pytest.raises(ValueError, match="coupling must be a tensor of shape"):
+        functional.amp_mmse(A, Y, 0.1, coupling=coupling, n_iter=1)
