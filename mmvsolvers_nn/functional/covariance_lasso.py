@@ -46,7 +46,7 @@ def covariance_lasso(
 
     Notes
     -----
-    Minimises ½‖vec(YYᴴ/M - σ²I) - (A*⊙A)r‖² + λΣr over r ⪰ 0 [1]_ through the Gram matrix |AᴴA|² of the Khatri-Rao
+    Minimises ½‖vec(YYᴴ/M - σ²I) - (A*⊙A)r‖² + λΣr over r ⪰ 0 [1]_ through the Gram matrix ``|AᴴA|²`` of the Khatri-Rao
     product, which is never formed. Differentiable in A, Y, ``lam``, ``noise_var`` and ``start``.
 
     References

@@ -1,0 +1,35 @@
+"""How the documentation is built: ``sphinx-build -W docs build/site``, offline."""
+
+import mmvsolvers
+
+project = "mmvsolvers"
+author = "The mmvsolvers developers"
+copyright = author
+version = release = mmvsolvers.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "myst_parser",
+    "numpydoc",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["inventories"]
+nitpicky = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "mmvsolvers"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+html_show_sourcelink = False
+
+autosummary_generate = True
+autosummary_imported_members = True
+autosummary_ignore_module_all = False
+autodoc_typehints = "none"  # numpydoc says the types in the field's words
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+myst_heading_anchors = 3
+suppress_warnings = ["myst.xref_missing", "myst.header"]
