@@ -1,5 +1,6 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
+from mmvsolvers.activity_prior import ActivityPrior, fit_activity_prior
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.group_lasso import duality_gap, lambda_max
@@ -29,6 +30,7 @@ __all__ = [
     "ROC",
     "SOLVERS",
     "ActivityModel",
+    "ActivityPrior",
     "ConvergenceWarning",
     "DivergenceWarning",
     "Estimate",
@@ -52,6 +54,7 @@ __all__ = [
     "evaluate",
     "false_alarm",
     "fisher_information",
+    "fit_activity_prior",
     "generate",
     "group_lasso_path",
     "identifiable",
