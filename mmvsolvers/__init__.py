@@ -1,6 +1,8 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
+from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.activity_prior import ActivityPrior, fit_activity_prior
+from mmvsolvers.channels import ChannelModel, Rayleigh
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.group_lasso import duality_gap, lambda_max
@@ -9,17 +11,10 @@ from mmvsolvers.identifiability import fisher_information, identifiable, predict
 from mmvsolvers.likelihood import negative_log_likelihood
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 from mmvsolvers.ml_mmse import mmse_estimate
+from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS, Solver, register
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
-from mmvsolvers.scenarios import (
-    ActivityModel,
-    GroupActivity,
-    IndependentActivity,
-    MMVData,
-    SingleActiveGroup,
-    draw_pilots,
-    generate,
-)
+from mmvsolvers.scenarios import MMVData, generate
 from mmvsolvers.solvers import *  # noqa: F403
 from mmvsolvers.solvers import __all__ as _all_solvers
 from mmvsolvers.state_evolution import StateEvolution, state_evolution
@@ -31,6 +26,7 @@ __all__ = [
     "SOLVERS",
     "ActivityModel",
     "ActivityPrior",
+    "ChannelModel",
     "ConvergenceWarning",
     "DivergenceWarning",
     "Estimate",
@@ -39,6 +35,7 @@ __all__ = [
     "GroupLassoPath",
     "IndependentActivity",
     "MMVData",
+    "Rayleigh",
     "SingleActiveGroup",
     "Solver",
     "SolverResult",

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mmvsolvers.activity import ActivityModel, IndependentActivity
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.registry import SOLVERS, Solver
-from mmvsolvers.scenarios import ActivityModel, IndependentActivity, MMVData, generate
+from mmvsolvers.scenarios import MMVData, generate
 
 
 @dataclass(frozen=True, slots=True)

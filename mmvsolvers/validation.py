@@ -111,6 +111,13 @@ def as_group_size(N: Any, n_groups: Any) -> int:
     return int(N // n_groups)
 
 
+def as_generator(rng: Any) -> np.random.Generator:
+    """Return ``rng`` if it is a Generator; a seed or a legacy state would hide which draws are shared."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, as from numpy.random.default_rng(0); got {rng!r}")
+    return rng
+
+
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of the named choices."""
     if value not in choices:

@@ -10,16 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.scenarios import (
-    PILOTS,
-    ActivityModel,
-    GroupActivity,
-    IndependentActivity,
-    MMVData,
-    SingleActiveGroup,
-    draw_pilots,
-    generate,
-)
+from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.pilots import PILOTS, draw_pilots
+from mmvsolvers.scenarios import MMVData, generate
 from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
 from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
 

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from mmvsolvers.evaluation import Decoder, Evaluation, average, evaluate
+from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import SolverResult
-from mmvsolvers.scenarios import MMVData, draw_pilots
+from mmvsolvers.scenarios import MMVData
 from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder, SignalDecoder
 from mmvsolvers_nn.configuration import SCHEMES, Configuration, Scenario
 

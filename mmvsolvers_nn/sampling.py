@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmvsolvers.scenarios import complex_normal, draw_channels
+from mmvsolvers.channels import Rayleigh
+from mmvsolvers.normal import complex_normal
 from mmvsolvers_nn.configuration import Optimisation, Scenario
 
 
@@ -86,7 +87,7 @@ class Sampler:
         rng = self._rng(*stream)
         scenario = self.scenario
         activity = scenario.activity.draw(rng, scenario.N, T)
-        X = draw_channels(rng, activity, np.ones(scenario.N), scenario.M)
+        X = Rayleigh().draw(rng, activity, np.ones(scenario.N), scenario.M)
         return Samples(_complex64(X), self._noise(T, *stream), torch.from_numpy(activity))
 
     def _noise(self, T: int, *stream: int) -> Tensor:

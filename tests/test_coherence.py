@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmvsolvers import coherence as coherence_function
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
-from mmvsolvers.scenarios import draw_pilots
+from mmvsolvers.pilots import draw_pilots
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -8,15 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmvsolvers.activity import GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.coherence import coherence
-from mmvsolvers.scenarios import (
-    GroupActivity,
-    IndependentActivity,
-    MMVData,
-    SingleActiveGroup,
-    draw_pilots,
-    generate,
-)
+from mmvsolvers.pilots import draw_pilots
+from mmvsolvers.scenarios import MMVData, generate
 
 SMALL = {"N": 8, "L": 5, "M": 3, "T": 6, "activity": IndependentActivity(0.3), "noise_var": 0.1}
 MODELS = [IndependentActivity(0.1, ratio=3), SingleActiveGroup(0.1), GroupActivity(0.2, n_groups=10)]
@@ -34,6 +29,13 @@ def within_5_sigma(sample, expected):
     """Test the mean over axis 0 against ``expected`` at five standard errors, about 1 in 2 million per entry."""
     error = np.abs(sample.mean(axis=0) - expected)
     return bool(np.all(error <= 5 * sample.std(axis=0, ddof=1) / math.sqrt(len(sample)) + 1e-12))
+
+
+@pytest.mark.parametrize("model", MODELS[1:], ids=lambda model: type(model).__name__)
+def test_devices_of_a_group_are_active_together_and_of_two_groups_are_not(model):
+    activity, groups = model.draw(rng(), 40, 500), model.groups(40)
+    together = (activity[:, :, np.newaxis] == activity[:, np.newaxis]).all(axis=0)
+    np.testing.assert_array_equal(together, groups[:, np.newaxis] == groups)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
@@ -246,3 +248,20 @@ def test_bad_arguments_are_named(changes, error, message):
 def test_a_seed_is_not_a_generator():
     with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator.* got 0"):
         generate(0, **SMALL)
+
+
+def test_the_data_of_a_seed_stay_what_they_were():
+    data = draw(3, N=40, L=7, T=20, activity=GroupActivity(0.2, 10), noise_var=None, snr_db=7.0, pilots="unit_norm",
+                channel_var=np.linspace(0.5, 2, 40), antenna_correlation=0.4)  # fmt: skip
+    np.testing.assert_array_equal(np.flatnonzero(data.activity[0]), [8, 9, 10, 11, 16, 17, 18, 19])
+    assert data.noise_var == pytest.approx(0.24940778937111005, rel=1e-12)
+    np.testing.assert_allclose(
+        [data.A[0, 0], data.X[data.activity][1, 1], data.Y[19, 6, 2]],
+        [1.22958672 - 1.53970423j, 0.5026457 + 0.30179556j, -2.17669647 + 3.25165361j],
+        rtol=1e-8,
+    )
+
+
+def test_groups_are_told_where_there_are_any():
+    np.testing.assert_array_equal(draw(activity=GroupActivity(0.2, 4)).groups, [0, 0, 1, 1, 2, 2, 3, 3])
+    assert draw().groups is None

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from mmvsolvers.scenarios import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 
 
 class Case(StrEnum):

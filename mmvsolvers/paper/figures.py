@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from mmvsolvers.scenarios import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 
 NOISE_VAR = 0.1
 

@@ -1,0 +1,35 @@
+"""Pilot matrices: which sequences the devices send."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmvsolvers.coherence import spread_apart
+from mmvsolvers.normal import complex_normal
+from mmvsolvers.validation import as_choice, as_count, as_generator
+
+PILOTS = ("gaussian", "unit_norm", "low_coherence")
+
+
+def draw_pilots(rng: np.random.Generator, L: int, N: int, kind: str = "gaussian") -> NDArray[np.complex128]:
+    """Draw a pilot matrix of shape (L, N).
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    L, N : int
+        Pilot length, number of devices.
+    kind : {"gaussian", "unit_norm", "low_coherence"}, default "gaussian"
+        "gaussian": i.i.d. CN(0, 1), so that ‖a_n‖² is L on average only. "unit_norm": the same, each column then
+        scaled to ‖a_n‖ = √L, unit power per symbol. "low_coherence": the same again, then spread apart, see
+        :func:`spread_apart`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an ``rng`` that is not a Generator, counts that are not positive integers, an unknown ``kind``.
+    """
+    as_choice("kind", kind, PILOTS)
+    A = complex_normal(as_generator(rng), (as_count("L", L), as_count("N", N)))
+    if kind != "gaussian":
+        A *= np.sqrt(L) / np.linalg.norm(A, axis=0)
+    return spread_apart(A).astype(A.dtype) if kind == "low_coherence" else A
