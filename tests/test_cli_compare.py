@@ -1,10 +1,14 @@
 import csv
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 import mmvsolvers as mmv
 from mmvsolvers.cli import main
+from mmvsolvers.cli.parsing import value_of
+from mmvsolvers.cli.solver_options import chosen_options
+from mmvsolvers.registry import find_solver
 
 QUICK = ["--devices", "20", "--pilot-lengths", "6,10", "--samples", "5", "--train-samples", "10", "--pilot-draws", "2"]
 
@@ -83,6 +87,11 @@ def test_never_overwrites_unasked(output):
         (["--pilot-lengths", "8;9"], "--pilot-lengths must be integers separated by commas; got '8;9'"),
         (["-s", "ml_cd", "--rho", "2"], "--rho is no option of what is compared: ML"),
         (["-s", "covariance_lasso", "--lam", "2"], "--lam is no option"),
+        (["-s", "ml_cd", "--option", "rho=2"], "--option rho=2: ML takes no rho"),
+        (["--option", "ml_cd.rho=2"], "--option ml_cd.rho=2: ml_cd takes no rho"),
+        (["--option", "rho"], "--option must be NAME=VALUE or SOLVER.NAME=VALUE; got 'rho'"),
+        (["-s", "nowhere.py:mine"], "no such file: nowhere.py"),
+        (["-s", "math:pi"], "a solver must be a Solver or a function f(A, Y, ...); got float"),
         (["--output", "a.txt"], "--output must end in .png, .pdf or .svg; got a.txt"),
         (["--noise-var", "0.1", "--snr-db", "3"], "noise_var"),
         (["--activity", "groups", "--groups", "7"], "7"),
@@ -123,3 +132,59 @@ def test_repetitions_are_done_once(tmp_path):
     path = tmp_path / "a.png"
     assert run("-s", "ml_cd", "-s", "ml_cd", "--pilot-lengths", "6,6", "--output", path).exit_code == 0
     assert len(read(path.with_suffix(".csv"))) == 1
+
+
+OWN = """
+import numpy as np
+
+def matched(A, Y, noise_var, *, power=2):
+    return np.linalg.norm(A.conj().T @ Y, axis=-1) ** power / noise_var
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own_of_compare.py"
+    path.write_text(OWN)
+    yield f"{path}:matched"
+    sys.modules.pop("own_of_compare", None)
+
+
+def test_takes_a_users_own_solver_to_the_figure(tmp_path, own):
+    path = tmp_path / "a.svg"
+    done = run("-s", own, "-s", "ml_cd", "--option", "matched.power=4", "--option", "tol=0.5", "--output", path)
+    assert done.exit_code == 0, done.output
+    assert [row["solver"] for row in read(path.with_suffix(".csv"))] == 2 * ["matched", "ml_cd"]
+    assert "matched" in done.stdout
+    assert "matched" in path.read_text() or path.stat().st_size > 1000
+
+
+def test_options_reach_the_solvers_that_take_them(own):
+    own = find_solver(own)
+    solvers = [own, mmv.SOLVERS["ml_cd"], mmv.SOLVERS["group_lasso_bcd"], mmv.SOLVERS["covariance_lasso"]]
+    found = chosen_options(
+        solvers, {"lam": "3", "rho": None}, ["matched.power=4", "tol=1e-2", "covariance_lasso.lam=5"]
+    )
+    assert found == {
+        "matched": {"power": 4},
+        "ml_cd": {"tol": 0.01},
+        "group_lasso_bcd": {"lam": 3, "tol": 0.01},
+        "covariance_lasso": {"lam": 5, "tol": 0.01},
+    }
+
+
+def test_every_tuning_option_of_the_records_is_a_flag():
+    shown = CliRunner().invoke(main, ["compare", "--help"], env={"COLUMNS": "200"}).stdout
+    for solver in mmv.SOLVERS.values():
+        for name, words in solver.tuning.items():
+            assert f"--{name.replace('_', '-')} " in shown
+            assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("2", 2), ("2.5", 2.5), ("1e-3", 1e-3), ("true", True), ("False", False), ("adaptive", "adaptive")],
+)
+def test_values_are_read_as_what_they_are(text, value):
+    assert value_of(text) == value
+    assert type(value_of(text)) is type(value)

@@ -8,14 +8,9 @@ from typer.testing import CliRunner
 
 import mmvsolvers as mmv
 from mmvsolvers.cli import main
+from mmvsolvers.cli.solver_options import flag
 from mmvsolvers.files import is_matlab73, load_arrays, save_arrays
 
-SIDE = {
-    "noise_var": ["--noise-var", "0.1"],
-    "activity_prob": ["--activity-prob", "0.2"],
-    "threshold": ["--threshold", "0.3"],
-    "channel_var": [],
-}
 A, Y, _ = make_problem(20, 10, 3, T=2)
 
 
@@ -28,11 +23,11 @@ def run(*arguments):
 def test_writes_what_the_solver_says(tmp_path, name):
     save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
     solver = mmv.SOLVERS[name]
-    done = run(tmp_path / "mine.npz", "--solver", name, *[word for need in solver.needs for word in SIDE[need]])
+    told = [word for need, value in solver.example.items() for word in (flag(need), value)]
+    done = run(tmp_path / "mine.npz", "--solver", name, *told)
     assert done.exit_code == 0, done.output
     found = load_arrays(tmp_path / f"mine.{name}.npz")
-    known = {"noise_var": 0.1, "activity_prob": 0.2, "threshold": 0.3, "channel_var": 1.0}
-    wanted = solver.run(A, Y, **{need: known[need] for need in solver.needs})
+    wanted = solver.run(A, Y, **solver.example)
     np.testing.assert_array_equal(found["score"], wanted.score)
     np.testing.assert_array_equal(found["converged"], wanted.converged)
     assert ("X" in found) == solver.recovers_signal
@@ -101,3 +96,20 @@ def test_shows_no_traceback_in_a_real_shell(tmp_path):
     done = subprocess.run([*command, "-s", "ml_cd"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == f"Error: no such file: {tmp_path / 'no.mat'}\n"
+
+
+def test_what_the_file_calls_by_its_name_need_not_be_said(tmp_path):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y, "noise_var": np.array(0.5), "activity_prob": np.full(20, 0.2)})
+    assert run(tmp_path / "mine.npz", "-s", "map_cd").exit_code == 0
+    found = load_arrays(tmp_path / "mine.map_cd.npz")
+    np.testing.assert_array_equal(found["score"], mmv.map_cd(A, Y, 0.5, 0.2).score)
+
+
+def test_takes_a_users_own_solver(tmp_path):
+    path = tmp_path / "own_of_solve.py"
+    path.write_text("import numpy as np\ndef inverse(A, Y, *, rcond=1e-15): return np.linalg.pinv(A, rcond) @ Y\n")
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    done = run(tmp_path / "mine.npz", "-s", f"{path}:inverse", "--option", "rcond=0.5")
+    sys.modules.pop("own_of_solve", None)
+    assert done.exit_code == 0, done.output
+    np.testing.assert_allclose(load_arrays(tmp_path / "mine.inverse.npz")["X"], np.linalg.pinv(A, 0.5) @ Y)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmvsolvers.cli.parsing import Case, activity_model, number_or_word
+from mmvsolvers.cli.parsing import Case, activity_model
+from mmvsolvers.cli.solver_options import PANEL, SolverOptions, chosen_options, with_tuning
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from mmvsolvers.registry import Solver
 
 _SCENE = "Scenario"
-_TUNING = "Solvers"
 _OUTPUT = "Output"
 
 
@@ -27,6 +27,7 @@ class Pilots(StrEnum):
     LOW_COHERENCE = "low-coherence"
 
 
+@with_tuning
 def compare(
     lengths: Annotated[
         str, typer.Option("--pilot-lengths", "-L", help="L, separated by commas.", rich_help_panel=_SCENE)
@@ -68,29 +69,20 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=_SCENE)] = 0,
     solver: Annotated[
         list[str] | None,
-        typer.Option("--solver", "-s", help="Name of a solver; repeatable [all].", rich_help_panel=_TUNING),
+        typer.Option(
+            "--solver", "-s", help="A name, or your own at file.py:object; repeatable [all].", rich_help_panel=PANEL
+        ),
     ] = None,
     tol: Annotated[
-        float, typer.Option(help="Tolerance of every solver, in its own terms.", rich_help_panel=_TUNING)
+        float, typer.Option(help="Tolerance of every solver, in its own terms.", rich_help_panel=PANEL)
     ] = 1e-3,
     max_iter: Annotated[
-        int | None, typer.Option(help="Most iterations of every solver [its own].", rich_help_panel=_TUNING)
+        int | None, typer.Option(help="Most iterations of every solver [its own].", rich_help_panel=PANEL)
     ] = None,
     paper_iterations: Annotated[
-        bool, typer.Option("--paper-iterations", help="Run the paper's fixed counts instead.", rich_help_panel=_TUNING)
+        bool, typer.Option("--paper-iterations", help="Run the paper's fixed counts instead.", rich_help_panel=PANEL)
     ] = False,
-    lam: Annotated[float | None, typer.Option(help="λ of GROUP LASSO [by rule].", rich_help_panel=_TUNING)] = None,
-    rho: Annotated[str | None, typer.Option(help="ρ of ADMM, or adaptive [by rule].", rich_help_panel=_TUNING)] = None,
-    damping: Annotated[
-        str | None, typer.Option(help="Of AMP, a number or adaptive [adaptive].", rich_help_panel=_TUNING)
-    ] = None,
-    onsager: Annotated[
-        str | None, typer.Option(help="Term of AMP, matrix or printed [matrix].", rich_help_panel=_TUNING)
-    ] = None,
-    column_scaling: Annotated[
-        str | None, typer.Option(help="Of AMP, own or sqrt_length [own].", rich_help_panel=_TUNING)
-    ] = None,
-    upper: Annotated[float | None, typer.Option(help="Largest α of MAP [none].", rich_help_panel=_TUNING)] = None,
+    option: SolverOptions = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -101,10 +93,11 @@ def compare(
         ),
     ] = Path("compare.png"),
     overwrite: Annotated[bool, typer.Option(help="Replace what is there.", rich_help_panel=_OUTPUT)] = False,
+    **tuning: str | None,
 ) -> None:
     """Compare solvers over pilot lengths: a table, a figure and a CSV file.
 
-    With no option, all seven on the paper's scenario with N = 100. Every figure is averaged over draws of the pilots,
+    With no option, all on the paper's scenario with N = 100. Every figure is averaged over draws of the pilots,
     and ± is the 95 % interval over these draws. The detection threshold of every solver is learned on training samples.
     """
     from rich.console import Console
@@ -133,17 +126,8 @@ def compare(
         n_draws=n_draws,
         seed=seed,
     )
-    tuning = {
-        "lam": lam,
-        "rho": rho and number_or_word(rho),
-        "damping": damping and number_or_word(damping),
-        "onsager": onsager,
-        "column_scaling": column_scaling,
-        "upper": upper,
-        "max_iter": max_iter,
-    }
-    _check_tuning(tuning, chosen)
-    options = {entry.name: _options(entry, tuning, tol, paper_iterations) for entry in chosen}
+    tuned = chosen_options(chosen, tuning, option or ())
+    options = {entry.name: _options(entry, tuned[entry.name], tol, max_iter, paper_iterations) for entry in chosen}
     pilot_lengths = _lengths(lengths)
     found = run(setting, pilot_lengths, chosen, options)
     total = len(pilot_lengths) * len(chosen)
@@ -170,24 +154,16 @@ def _lengths(text: str) -> list[int]:
         raise ValueError(f"--pilot-lengths must be integers separated by commas; got {text!r}") from None
 
 
-def _check_tuning(tuning: dict[str, Any], solvers: "list[Solver]") -> None:
-    for name, value in tuning.items():
-        if value is not None and not any(name in _tunable(solver) for solver in solvers):
-            labels = ", ".join(solver.label for solver in solvers)
-            raise ValueError(f"--{name.replace('_', '-')} is no option of what is compared: {labels}")
-
-
-def _tunable(solver: "Solver") -> tuple[str, ...]:
-    """Names of a solver's options; λ is GROUP LASSO's, since covariances have other units."""
-    return tuple(name for name in solver.options if name != "lam" or solver.recovers_signal)
-
-
-def _options(solver: "Solver", tuning: dict[str, Any], tol: float, paper_iterations: bool) -> dict[str, Any]:
-    """Keep of the options those that the solver takes."""
-    options = {name: value for name, value in tuning.items() if value is not None and name in _tunable(solver)}
-    if paper_iterations:
-        return {"max_iter": solver.paper_iterations, "tol": 0.0} | options
-    return options | {"tol": tol}
+def _options(
+    solver: "Solver", tuned: dict[str, Any], tol: float, max_iter: int | None, paper_iterations: bool
+) -> dict[str, Any]:
+    """Return a solver's options: the iterations that all are given, and what it is tuned by."""
+    options: dict[str, Any] = {"tol": tol}
+    if paper_iterations and solver.paper_iterations is not None:
+        options = {"tol": 0.0, "max_iter": solver.paper_iterations}
+    if max_iter is not None:
+        options["max_iter"] = max_iter
+    return {name: value for name, value in options.items() if name in solver.options} | tuned
 
 
 def _table(rows: "list[Row]") -> "Table":

@@ -24,9 +24,11 @@ def activity_model(case: Case, p: float, ratio: float, groups: int) -> ActivityM
             return GroupActivity(p, groups)
 
 
-def number_or_word(text: str) -> float | str:
-    """Return a number where the text is one, and the text itself where it is not."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def value_of(text: str) -> int | float | bool | str:
+    """Return a number or a truth value where the text is one, and the text itself where it is not."""
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)

@@ -9,37 +9,33 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from mmvsolvers.cli.parsing import number_or_word
+from mmvsolvers.cli.parsing import value_of
+from mmvsolvers.cli.solver_options import PANEL, SolverOptions, chosen_options, flag, with_tuning
+from mmvsolvers.registry import NEEDS, Solver, find_solver
 
 _SIDE = "What the solver must know"
-_TUNING = "Tuning"
 _LAYOUT = "Layout of the file"
 _OUTPUT = "Output"
 
 
+def _of(need: str) -> str:
+    return f"{NEEDS[need].help}: a number, or a variable of the file [{need}, if it is there]."
+
+
+@with_tuning
 def solve(
     file: Annotated[Path, typer.Argument(help="A .mat (v5 or v7.3), .npz, .h5 or .hdf5 file.")],
-    solver: Annotated[str, typer.Option("--solver", "-s", help="Name of a solver, such as ml_cd.")],
-    noise_var: Annotated[
-        float | None, typer.Option(help="σ² of one complex entry of Y.", rich_help_panel=_SIDE)
-    ] = None,
-    activity_prob: Annotated[
-        str | None, typer.Option(help="ε: a number, or a variable of the file.", rich_help_panel=_SIDE)
-    ] = None,
-    channel_var: Annotated[
-        str | None, typer.Option(help="g: a number, or a variable of the file.", rich_help_panel=_SIDE)
-    ] = None,
-    threshold: Annotated[float | None, typer.Option(help="Scores above it mean active.", rich_help_panel=_SIDE)] = None,
-    lam: Annotated[float | None, typer.Option(help="λ of the LASSOs [by rule].", rich_help_panel=_TUNING)] = None,
-    rho: Annotated[str | None, typer.Option(help="ρ of ADMM, or adaptive [by rule].", rich_help_panel=_TUNING)] = None,
-    damping: Annotated[str | None, typer.Option(help="Of AMP: a number or adaptive.", rich_help_panel=_TUNING)] = None,
-    onsager: Annotated[str | None, typer.Option(help="Of AMP: matrix or printed.", rich_help_panel=_TUNING)] = None,
-    column_scaling: Annotated[
-        str | None, typer.Option(help="Of AMP: own or sqrt_length.", rich_help_panel=_TUNING)
-    ] = None,
-    upper: Annotated[float | None, typer.Option(help="Largest activity of MAP.", rich_help_panel=_TUNING)] = None,
-    max_iter: Annotated[int | None, typer.Option(help="Most iterations.", rich_help_panel=_TUNING)] = None,
-    tol: Annotated[float | None, typer.Option(help="Tolerance; 0 for a fixed count.", rich_help_panel=_TUNING)] = None,
+    solver: Annotated[
+        str, typer.Option("--solver", "-s", help="A name, such as ml_cd, or your own at file.py:object.")
+    ],
+    noise_var: Annotated[str | None, typer.Option(help=_of("noise_var"), rich_help_panel=_SIDE)] = None,
+    activity_prob: Annotated[str | None, typer.Option(help=_of("activity_prob"), rich_help_panel=_SIDE)] = None,
+    channel_var: Annotated[str | None, typer.Option(help=_of("channel_var"), rich_help_panel=_SIDE)] = None,
+    groups: Annotated[str | None, typer.Option(help=_of("groups"), rich_help_panel=_SIDE)] = None,
+    threshold: Annotated[float | None, typer.Option(help=f"{NEEDS['threshold'].help}.", rich_help_panel=_SIDE)] = None,
+    option: SolverOptions = None,
+    max_iter: Annotated[int | None, typer.Option(help="Most iterations.", rich_help_panel=PANEL)] = None,
+    tol: Annotated[float | None, typer.Option(help="Tolerance; 0 for a fixed count.", rich_help_panel=PANEL)] = None,
     pilots_name: Annotated[str, typer.Option(help="Variable with the pilots.", rich_help_panel=_LAYOUT)] = "A",
     received_name: Annotated[str, typer.Option(help="Variable with the signals.", rich_help_panel=_LAYOUT)] = "Y",
     pilots_axes: Annotated[str, typer.Option(help="LN or NL.", rich_help_panel=_LAYOUT)] = "LN",
@@ -51,6 +47,7 @@ def solve(
         Path | None, typer.Option("--output", "-o", help="[FILE.SOLVER.suffix]", rich_help_panel=_OUTPUT)
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the output file.", rich_help_panel=_OUTPUT)] = False,
+    **tuning: str | None,
 ) -> None:
     """Solve the problems in FILE and write the estimate beside it, in the same format and axis order.
 
@@ -58,10 +55,9 @@ def solve(
     threshold, active.
     """
     from mmvsolvers.files import is_matlab73, load_arrays, refuse_to_overwrite, save_arrays
-    from mmvsolvers.registry import find_solver
 
     entry = find_solver(solver)
-    output = output or file.with_name(f"{file.stem}.{solver}{file.suffix}")
+    output = output or file.with_name(f"{file.stem}.{entry.name}{file.suffix}")
     refuse_to_overwrite(output, overwrite)
     arrays = load_arrays(file)
     A = _transposed(_variable(arrays, pilots_name, file), pilots_name, pilots_axes, "LN")
@@ -69,23 +65,14 @@ def solve(
     batch = "".join(axis for axis in axes if axis not in "LM")
     Y = _transposed(_variable(arrays, received_name, file), received_name, axes, batch + "LM")
 
-    given = {
-        "noise_var": noise_var,
-        "activity_prob": _number_or_variable(activity_prob, arrays),
-        "channel_var": _number_or_variable(channel_var, arrays),
-        "lam": lam,
-        "rho": rho and number_or_word(rho),
-        "damping": damping and number_or_word(damping),
-        "onsager": onsager,
-        "column_scaling": column_scaling,
-        "upper": upper,
-        "max_iter": max_iter,
-        "tol": tol,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
+    given = {"noise_var": noise_var, "activity_prob": activity_prob, "channel_var": channel_var, "groups": groups}
+    options: dict[str, Any] = _told(entry, given, arrays)
+    options |= {name: value for name, value in (("max_iter", max_iter), ("tol", tol)) if value is not None}
+    options |= {name: value_of(text) for name, text in tuning.items() if text is not None}
+    options |= chosen_options([entry], {}, option or ())[entry.name]
     if "threshold" in entry.needs and threshold is not None:
         options["threshold"] = threshold
-    _check_options(solver, entry.options, entry.required, options)
+    _check_options(entry, options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.perf_counter()
@@ -140,20 +127,21 @@ def _transposed(array: NDArray[Any], name: str, axes: str, wanted: str) -> NDArr
     return np.transpose(array, [axes.index(axis) for axis in wanted])
 
 
-def _number_or_variable(text: str | None, arrays: dict[str, NDArray[Any]]) -> Any:
-    if text is None:
-        return None
-    return arrays[text].squeeze() if text in arrays else number_or_word(text)
+def _told(entry: Solver, given: dict[str, str | None], arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return what the solver is told: as given, or what the file calls by the same name."""
+    told = {}
+    for name, text in given.items():
+        if text is None and name in entry.needs and name in arrays:
+            text = name
+        if text is not None:
+            told[name] = arrays[text].squeeze() if text in arrays else value_of(text)
+    return told
 
 
-def _check_options(solver: str, takes: tuple[str, ...], required: tuple[str, ...], given: dict[str, Any]) -> None:
+def _check_options(entry: Solver, given: dict[str, Any]) -> None:
     for name in given:
-        if name not in takes:
-            raise ValueError(f"{solver} has no option {_flag(name)}; it takes {', '.join(map(_flag, takes))}")
-    missing = [name for name in required if name not in given]
+        if name not in entry.options:
+            raise ValueError(f"{entry.name} has no option {flag(name)}; it takes {', '.join(map(flag, entry.options))}")
+    missing = [name for name in entry.required if name not in given]
     if missing:
-        raise ValueError(f"{solver} needs {' and '.join(map(_flag, missing))}")
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+        raise ValueError(f"{entry.name} needs {' and '.join(map(flag, missing))}")

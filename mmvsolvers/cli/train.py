@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mmvsolvers.cli.learned import require_torch
-from mmvsolvers.cli.parsing import Case, activity_model, number_or_word
+from mmvsolvers.cli.parsing import Case, activity_model, value_of
 
 
 class Scheme(StrEnum):
@@ -69,7 +69,7 @@ def train(
             pilots=pilots,
             lam=lam,
             rho=rho,
-            damping=number_or_word(damping),
+            damping=value_of(damping),
         ),
         optimisation=Optimisation(
             seed=seed,
