@@ -5,6 +5,7 @@ from mmvsolvers.activity_prior import ActivityPrior, fit_activity_prior
 from mmvsolvers.channels import ChannelModel, Rayleigh
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.evaluation import Evaluation, average, evaluate
+from mmvsolvers.gibbs import gibbs
 from mmvsolvers.group_lasso import duality_gap, lambda_max
 from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_path
 from mmvsolvers.identifiability import fisher_information, identifiable, predict_ml
@@ -53,6 +54,7 @@ __all__ = [
     "fisher_information",
     "fit_activity_prior",
     "generate",
+    "gibbs",
     "group_lasso_path",
     "identifiable",
     "lambda_max",

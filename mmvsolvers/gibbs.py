@@ -1,0 +1,159 @@
+"""The posterior of the activities and of the signals, by Gibbs sampling."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmvsolvers import kernels
+from mmvsolvers._blas import one_blas_thread
+from mmvsolvers.map_cd import map_cd
+from mmvsolvers.result import SolverResult
+from mmvsolvers.validation import FINITE, NON_NEGATIVE, POSITIVE, PROBABILITY, Batch, as_count, as_real, as_scalar
+
+# The first sweeps, this share of all, are not averaged.
+BURN_IN = 0.1
+
+
+def gibbs(
+    A: ArrayLike,
+    Y: ArrayLike,
+    noise_var: ArrayLike,
+    activity_prob: ArrayLike,
+    *,
+    channel_var: ArrayLike = 1.0,
+    groups: ArrayLike | None = None,
+    couplings: ArrayLike | None = None,
+    max_iter: int = 400,
+    tol: float = 0.1,
+    seed: int = 0,
+) -> SolverResult:
+    """Estimate the posterior probability that each device is active, and the posterior mean of X, by Gibbs sampling.
+
+    Under the model, Rayleigh channels and white Gaussian noise, no decoder errs less often than the exact posterior
+    probability compared with ½, and none has a smaller mean squared error than the exact posterior mean. Two chains
+    start from ``map_cd``'s answer, or from silence where the prior has structure, and from everybody active. Each is
+    weighed by the highest posterior it has found. Real data are real Gaussians.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots; float32, float64, complex64 or complex128. Computed with in double precision.
+    Y : array_like of shape (..., L, M)
+        Received signals of any number of problems that share A.
+    noise_var : float or array_like of shape (...)
+        σ², the noise variance of one complex entry of Y.
+    activity_prob : float or array_like of shape (N,)
+        ε, the probability that a device is active, strictly between 0 and 1; constant within a group. With
+        ``couplings``, the probability while all other devices are silent.
+    channel_var : float or array_like of shape (N,)
+        g, the variance of a device's channel.
+    groups : array_like of int, shape (N,), optional
+        Labels: the devices of a label are active together.
+    couplings : array_like of shape (N, N), optional
+        c, symmetric with zero diagonal: device n has log-odds log(ε_n/(1 - ε_n)) + Σ_m c_nm α_m given the others
+        (Jiang, Cui, 2020). Not together with ``groups``.
+    max_iter : int
+        Sweeps of each chain over the devices; the first tenth is not averaged.
+    tol : float
+        Chains whose probabilities differ by no more than this agree: ``converged``. It stops nothing.
+    seed : int
+        Of the random numbers. All problems see the same ones, so that an answer does not depend on its batch.
+
+    Returns
+    -------
+    SolverResult
+        ``score`` the posterior probabilities, ``X`` (..., N, M) the posterior mean, ``objective`` the mean of
+        -(log-posterior)/M along the chains, counted from that of silence, ``optimality`` the largest difference
+        between the two chains' probabilities. Where they disagree, ``converged`` is False and the probabilities are
+        less sure than they look. The mean of min(score, 1 - score) estimates the error rate without labels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+
+    References
+    ----------
+    S. Geman, D. Geman, "Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of images", IEEE
+    TPAMI 1984. D. Jiang, Y. Cui, "MAP-based pilot state detection in grant-free random access for mMTC", IEEE SPAWC
+    2020.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> Y = np.array([[2.0, -2.0], [0.1, 0.0], [0.0, -0.1]])
+    >>> mmv.gibbs(np.eye(3), Y, noise_var=0.01, activity_prob=0.1).score.round(1).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    batch = Batch.of(A, Y)
+    prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
+    gain = batch.per_device("channel_var", channel_var, POSITIVE).astype(np.float64)
+    sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE)
+    max_iter = as_count("max_iter", max_iter)
+    tol = as_scalar("tol", tol, NON_NEGATIVE)
+    seeds = np.random.SeedSequence(as_count("seed", seed, 0)).generate_state(2, np.uint64)
+    label = _as_groups(groups, batch.N, prob)
+    pairs = _as_couplings(couplings, batch.N)
+    if groups is not None and couplings is not None:
+        raise ValueError("couplings must not be given together with groups; couplings alone can say both")
+    order = np.argsort(label, kind="stable")
+    first = np.append(np.flatnonzero(np.diff(label[order], prepend=-1)), batch.N)
+    start = np.zeros((batch.T, 2, first.size - 1), np.bool_)
+    start[:, 1] = True
+    if groups is None and couplings is None:
+        relaxed = map_cd(batch.A, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
+        start[:, 0] = relaxed > 0
+    rows = (batch.A.T * np.sqrt(gain)[:, None]).astype(np.complex128)
+    burn_in = int(BURN_IN * max_iter)
+    with one_blas_thread():
+        score, X, level, difference = kernels.gibbs.solve_batch(
+            np.ascontiguousarray(rows[order]),
+            first,
+            batch.Y.astype(np.complex128, copy=False),
+            sigma2.astype(np.float64),
+            np.log(prob / (1 - prob))[order[first[:-1]]],
+            pairs,
+            1.0 if batch.A.dtype.kind == "c" else 0.5,
+            start,
+            seeds,
+            burn_in,
+            max_iter - burn_in,
+        )
+    estimate = np.empty_like(X)
+    estimate[:, order] = X
+    estimate *= np.sqrt(gain)[:, None]
+    estimate = estimate if batch.A.dtype.kind == "c" else estimate.real
+    return batch.result(
+        X=estimate.astype(batch.A.dtype),
+        score=score[:, label].astype(batch.real_dtype),
+        objective=(-level / batch.M).astype(batch.real_dtype),
+        optimality=difference.astype(batch.real_dtype),
+        n_iter=np.full(batch.T, max_iter),
+        tol=tol,
+    )
+
+
+def _as_groups(groups: ArrayLike | None, N: int, prob: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the group 0 … G-1 of every device, (N,)."""
+    if groups is None:
+        return np.arange(N)
+    labels = np.asarray(groups)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"groups must be integer labels; got dtype {labels.dtype.name}")
+    if labels.shape != (N,):
+        raise ValueError(f"groups must have shape ({N},), one label per device; got {labels.shape}")
+    _, index, group = np.unique(labels, return_index=True, return_inverse=True)
+    if not np.array_equal(prob[index][group], prob):
+        raise ValueError("activity_prob must be constant within a group; got different values in one of the groups")
+    return group.astype(np.int64)
+
+
+def _as_couplings(couplings: ArrayLike | None, N: int) -> NDArray[np.float64]:
+    """Return couplings (N, N), or (0, 0) for none."""
+    if couplings is None:
+        return np.zeros((0, 0))
+    pairs = as_real("couplings", couplings, FINITE)
+    if pairs.shape != (N, N):
+        raise ValueError(f"couplings must have shape ({N}, {N}); got {pairs.shape}")
+    if np.diag(pairs).any() or not np.array_equal(pairs, pairs.T):
+        raise ValueError("couplings must be symmetric with a zero diagonal")
+    return np.ascontiguousarray(pairs)

@@ -1,0 +1,180 @@
+"""Binary activities one group at a time: the ratio of the likelihoods of active and silent, and what a flip changes.
+
+Devices stand group by group; a device of its own is a group of one. With S = Σ⁻¹A_g, B = A_gᴴS and U = SᴴY the
+log-likelihood of group g active over that of it silent, everything else as it is, is tr(Uᴴ(I ± B)⁻¹U) ∓ M log|I ± B|,
+with the upper signs while g is silent and the lower ones while it is active. U and B of all groups are kept up to date:
+a look at a group costs nothing that grows with L or N, and a flip a rank-1 update for each of its devices.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.map_cd import rebuild_inverse
+from mmvsolvers.kernels.shared import combine, copy_into, squared_norm, subtract_outer
+
+# Σ⁻¹ is built anew where rounding errors since the last time may have moved an active device's 1 - q by this fraction.
+DRIFT = 1e-6
+# I ± B is positive definite; rounding errors must not make it look otherwise.
+SMALLEST_PIVOT = np.finfo(np.float64).eps
+
+# What T problems share: √g_n·a_nᵀ (N, L) and its conjugate as (L, N), largest ‖a_n‖², the first device of every group
+# and N behind (G + 1,), log ε/(1 - ε) of the groups (G,), couplings (N, N) or (0, 0), and what the log-likelihood ratio
+# of complex data is multiplied by: 1, or ½ for real data.
+Model = namedtuple("Model", "rows conjugate power first log_odds couplings weight")
+# One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), U = AᴴΣ⁻¹Y as (M, N),
+# the blocks B, those of group g in its columns of (K, N), a rounding error (1,); then work space: a column of Σ⁻¹A and
+# its product with Y and all pilots, and one group's factor and whitened U.
+State = namedtuple("State", "active log_odds inverse U B drift column pull product factor whitened")
+
+
+@njit()
+def largest_power(rows):
+    """Return the largest squared norm of a row."""
+    power = 0.0
+    for n in range(rows.shape[0]):
+        power = max(power, squared_norm(rows[n]))
+    return power
+
+
+@njit()
+def make_state(model, M):
+    """Allocate the state of one problem; nothing in it is set."""
+    N, L = model.rows.shape
+    G = model.first.size - 1
+    K = np.max(model.first[1:] - model.first[:-1])
+    dtype = model.rows.dtype
+    return State(
+        np.empty(G, np.bool_),
+        np.empty(G),
+        np.empty((L, L), dtype),
+        np.empty((M, N), dtype),
+        np.empty((K, N), dtype),
+        np.empty(1),
+        np.empty(L, dtype),
+        np.empty(M, dtype),
+        np.empty(N, dtype),
+        np.empty((K, K), dtype),
+        np.empty((K, M), dtype),
+    )
+
+
+@njit()
+def rebuild(model, Y, noise_var, state):
+    """Compute Σ⁻¹, U and B of the activity as it is."""
+    value = np.zeros(model.rows.shape[0])
+    for g in range(state.active.size):
+        if state.active[g]:
+            value[model.first[g] : model.first[g + 1]] = 1.0
+    rebuild_inverse(model.rows, noise_var, value, state.inverse)
+    adjoint = np.ascontiguousarray(model.conjugate.T)
+    products = np.dot(adjoint, state.inverse)
+    copy_into(state.U, np.dot(products, Y).T)
+    for g in range(state.active.size):
+        start, stop = model.first[g], model.first[g + 1]
+        copy_into(state.B[: stop - start, start:stop], np.dot(products[start:stop], model.rows[start:stop].T))
+    state.drift[0] = 0.0
+
+
+@njit()
+def set_activity(model, Y, noise_var, active, state):
+    """Start from the given activity."""
+    for g in range(active.size):
+        state.active[g] = active[g]
+        state.log_odds[g] = model.log_odds[g]
+    for n in range(model.couplings.shape[0]):
+        if active[n]:
+            for g in range(active.size):
+                state.log_odds[g] += model.couplings[n, g]
+    rebuild(model, Y, noise_var, state)
+
+
+@njit()
+def whiten(B, U, start, size, sign, factor, whitened):
+    """Factor I ± B of a group into CCᴴ and put C⁻¹U into ``whitened``; return log|I ± B| and ‖C⁻¹U‖²."""
+    log_det, fit = 0.0, 0.0
+    for i in range(size):
+        for j in range(i):
+            entry = sign * B[i, start + j]
+            for k in range(j):
+                entry -= factor[i, k] * np.conj(factor[j, k])
+            factor[i, j] = entry / factor[j, j].real
+        pivot = 1.0 + sign * B[i, start + i].real
+        for k in range(i):
+            pivot -= factor[i, k].real ** 2 + factor[i, k].imag ** 2
+        # exact arithmetic keeps it positive
+        pivot = max(pivot, SMALLEST_PIVOT)
+        log_det += np.log(pivot)
+        root = np.sqrt(pivot)
+        factor[i, i] = root
+        for m in range(U.shape[0]):
+            entry = U[m, start + i]
+            for k in range(i):
+                entry -= factor[i, k] * whitened[k, m]
+            entry /= root
+            whitened[i, m] = entry
+            fit += entry.real * entry.real + entry.imag * entry.imag
+    return log_det, fit
+
+
+@njit()
+def solve_back(factor, size, whitened):
+    """Turn C⁻¹U into (CCᴴ)⁻¹U in place."""
+    for i in range(size - 1, -1, -1):
+        for m in range(whitened.shape[1]):
+            entry = whitened[i, m]
+            for k in range(i + 1, size):
+                entry -= np.conj(factor[k, i]) * whitened[k, m]
+            whitened[i, m] = entry / factor[i, i].real
+
+
+@njit()
+def update(model, Y, n, local, sign, state):
+    """Put the rank-1 change of Σ by sign·a_n a_nᴴ into Σ⁻¹, U and B."""
+    L, N = model.conjugate.shape
+    column, pull, product, U, B = state.column, state.pull, state.product, state.U, state.B
+    combine(model.rows[n], state.inverse.T, column)
+    root = np.sqrt(max(1.0 + sign * B[local, n].real, SMALLEST_PIVOT))
+    for i in range(L):
+        column[i] /= root
+    combine(column, model.conjugate, product)
+    for m in range(pull.size):
+        pull[m] = 0.0
+    for i in range(L):
+        for m in range(pull.size):
+            pull[m] += sign * np.conj(column[i]) * Y[i, m]
+    subtract_outer(U, pull, product)
+    for i in range(L):
+        factor = sign * column[i]
+        for j in range(L):
+            state.inverse[i, j] -= factor * np.conj(column[j])
+    if B.shape[0] == 1:
+        for j in range(N):
+            B[0, j] -= sign * (product[j].real ** 2 + product[j].imag ** 2)
+    else:
+        for g in range(state.active.size):
+            start, size = model.first[g], model.first[g + 1] - model.first[g]
+            for i in range(size):
+                factor = sign * product[start + i]
+                for j in range(size):
+                    B[i, start + j] -= factor * np.conj(product[start + j])
+    state.drift[0] += SMALLEST_PIVOT * model.power * squared_norm(column)
+
+
+@njit()
+def flip(model, Y, noise_var, g, state):
+    """Change group g from silent to active or back."""
+    sign = -1.0 if state.active[g] else 1.0
+    for n in range(model.first[g], model.first[g + 1]):
+        update(model, Y, n, n - model.first[g], sign, state)
+    state.active[g] = not state.active[g]
+    for other in range(model.couplings.shape[0]):
+        state.log_odds[other] += sign * model.couplings[g, other]
+    least = 1.0
+    for other in range(state.active.size):
+        if state.active[other]:
+            for n in range(model.first[other], model.first[other + 1]):
+                least = min(least, 1.0 - state.B[n - model.first[other], n].real)
+    if state.drift[0] > DRIFT * least:
+        rebuild(model, Y, noise_var, state)

@@ -1,0 +1,111 @@
+import itertools
+
+import numpy as np
+import oracles
+import pytest
+from conftest import make_problem
+
+import mmvsolvers as mmv
+
+
+def enumerate_posterior(A, Y, noise_var, log_prior, channel_var=1.0):
+    """Return P(active) (N,) and E[X] (N, M) by summing over all 2^N activities."""
+    N, M = A.shape[1], Y.shape[1]
+    g = np.broadcast_to(channel_var, N)
+    factor = M if np.iscomplexobj(A) else M / 2
+    states = np.array(list(itertools.product([False, True], repeat=N)))
+    log_prior = np.array([log_prior(state) for state in states])
+    states, log_prior = states[np.isfinite(log_prior)], log_prior[np.isfinite(log_prior)]
+    level = [-factor * oracles.negative_log_likelihood(A, Y, noise_var, state * g) for state in states]
+    level = np.array(level) + log_prior
+    weight = np.exp(level - level.max())
+    weight /= weight.sum()
+    means = [oracles.mmse_given_support(A, Y, noise_var, state, g) for state in states]
+    return weight @ states, np.tensordot(weight, means, 1)
+
+
+def log_odds(eps):
+    return np.log(eps / (1 - eps))
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, np.float64])
+def test_is_the_exact_posterior_of_few_devices(dtype):
+    A, Y, _ = make_problem(8, 4, 2, dtype=dtype)
+    eps, gains = np.linspace(0.1, 0.5, 8), np.linspace(0.5, 2, 8)
+    found = mmv.gibbs(A, Y, 0.3, eps, channel_var=gains, max_iter=20_000)
+    assert found.converged.all()
+    for t in range(len(Y)):
+        P, X = enumerate_posterior(A, Y[t], 0.3, lambda state: log_odds(eps) @ state, gains)
+        np.testing.assert_allclose(found.score[t], P, atol=0.03)
+        np.testing.assert_allclose(found.X[t], X, atol=0.05)
+
+
+def test_knows_groups_in_any_order():
+    A, Y, _ = make_problem(9, 4, 2)
+    groups = np.array([5, 2, 5, 7, 2, 7, 7, 1, 5])
+    found = mmv.gibbs(A, Y, 0.5, 0.3, groups=groups, max_iter=20_000)
+
+    def log_prior(state):
+        together = all(len(set(state[groups == label])) == 1 for label in set(groups))
+        return sum(log_odds(0.3) * state[groups == label][0] for label in set(groups)) if together else -np.inf
+
+    for t in range(len(Y)):
+        P, X = enumerate_posterior(A, Y[t], 0.5, log_prior)
+        np.testing.assert_allclose(found.score[t], P, atol=0.03)
+        np.testing.assert_allclose(found.X[t], X, atol=0.05)
+
+
+def test_knows_couplings():
+    A, Y, _ = make_problem(7, 3, 1)
+    c = np.triu(np.random.default_rng(0).standard_normal((7, 7)), 1)
+    c += c.T
+    found = mmv.gibbs(A, Y, 0.5, 0.3, couplings=c, max_iter=20_000)
+    for t in range(len(Y)):
+        P, _ = enumerate_posterior(A, Y[t], 0.5, lambda a: log_odds(0.3) * a.sum() + a @ c @ a / 2)
+        np.testing.assert_allclose(found.score[t], P, atol=0.03)
+
+
+def test_an_answer_depends_on_the_seed_and_not_on_the_batch():
+    A, Y, _ = make_problem(20, 8, 2, T=4)
+    together = mmv.gibbs(A, Y, 0.1, 0.2, max_iter=30)
+    for t in range(4):
+        alone = mmv.gibbs(A, Y[t], 0.1, 0.2, max_iter=30)
+        np.testing.assert_array_equal(alone.score, together.score[t])
+        np.testing.assert_array_equal(alone.X, together.X[t])
+    assert (mmv.gibbs(A, Y, 0.1, 0.2, max_iter=30, seed=1).score != together.score).any()
+
+
+def test_errs_less_than_map_and_knows_how_often():
+    data = mmv.generate(
+        np.random.default_rng(0), N=100, L=16, M=4, T=600, noise_var=0.1, activity=mmv.IndependentActivity(0.1, 3.0)
+    )
+    found = mmv.gibbs(data.A, data.Y, 0.1, data.activity_prob)
+    relaxed = mmv.map_cd(data.A, data.Y, 0.1, data.activity_prob).score
+    best = mmv.best_threshold(relaxed, data.activity)
+    errors = (found.score > 0.5) != data.activity
+    assert errors.mean() < 0.85 * ((relaxed > best) != data.activity).mean()
+    agreed = found.converged
+    assert agreed.mean() > 0.5
+    expected = np.minimum(found.score, 1 - found.score)[agreed]
+    spread = np.std(errors[agreed].sum(axis=1)) / np.sqrt(agreed.sum()) / 100
+    assert abs(errors[agreed].mean() - expected.mean()) < 3 * spread + 2e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"groups": [0, 1]}, ValueError, r"groups must have shape \(6,\)"),
+        ({"groups": np.zeros(6)}, TypeError, "groups must be integer labels"),
+        ({"couplings": np.ones((6, 6))}, ValueError, "couplings must be symmetric with a zero diagonal"),
+        ({"couplings": np.zeros((5, 5))}, ValueError, "couplings must have shape"),
+        ({"couplings": np.zeros((6, 6)), "groups": np.zeros(6, int)}, ValueError, "couplings must not be given"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+    ],
+    ids=str,
+)
+def test_bad_input(options, error, words):
+    A, Y, _ = make_problem(6, 4, 2)
+    with pytest.raises(error, match=words):
+        mmv.gibbs(A, Y, 0.1, 0.1, **options)
+    with pytest.raises(ValueError, match="activity_prob must be constant within a group"):
+        mmv.gibbs(A, Y, 0.1, np.linspace(0.1, 0.2, 6), groups=np.zeros(6, int))
