@@ -2,6 +2,7 @@
 
 from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.activity_prior import ActivityPrior, fit_activity_prior
+from mmvsolvers.bayes import bayes
 from mmvsolvers.channels import ChannelModel, Rayleigh
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.evaluation import Evaluation, average, evaluate
@@ -43,6 +44,7 @@ __all__ = [
     "StateEvolution",
     "__version__",
     "average",
+    "bayes",
     "best_threshold",
     "block_coherence",
     "coherence",

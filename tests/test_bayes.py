@@ -1,0 +1,26 @@
+import numpy as np
+import oracles
+
+import mmvsolvers as mmv
+
+
+def test_knows_the_single_active_group_exactly():
+    activity = mmv.SingleActiveGroup(0.25)
+    data = mmv.generate(np.random.default_rng(0), N=12, L=3, M=2, T=5, activity=activity, noise_var=0.5)
+    found = mmv.bayes(activity, data)
+    states = [np.arange(12) // 3 == g for g in range(4)]
+    for t in range(5):
+        level = -2 * np.array([oracles.negative_log_likelihood(data.A, data.Y[t], 0.5, state) for state in states])
+        weight = np.exp(level - level.max())
+        weight /= weight.sum()
+        means = [oracles.mmse_given_support(data.A, data.Y[t], 0.5, state) for state in states]
+        np.testing.assert_allclose(found.score[t], weight @ np.array(states), atol=1e-12)
+        np.testing.assert_allclose(found.X[t], np.tensordot(weight, means, 1), atol=1e-12)
+
+
+def test_samples_elsewhere():
+    activity = mmv.GroupActivity(0.3, 4)
+    data = mmv.generate(np.random.default_rng(0), N=8, L=4, M=2, T=3, activity=activity, noise_var=0.3)
+    found = mmv.bayes(activity, data)
+    wanted = mmv.gibbs(data.A, data.Y, 0.3, 0.3, groups=np.arange(8) // 2, max_iter=1600)
+    np.testing.assert_array_equal(found.score, wanted.score)
