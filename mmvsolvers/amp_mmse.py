@@ -15,6 +15,7 @@ from mmvsolvers.validation import (
     Batch,
     as_choice,
     as_count,
+    as_groups,
     as_scalar,
 )
 
@@ -25,6 +26,7 @@ def amp_mmse(
     activity_prob: ArrayLike,
     *,
     channel_var: ArrayLike = 1.0,
+    groups: ArrayLike | None = None,
     max_iter: int = 200,
     tol: float = 1e-4,
     damping: ArrayLike | str = "adaptive",
@@ -46,6 +48,8 @@ def amp_mmse(
         ε, the probability that a device is active, strictly between 0 and 1.
     channel_var : float or array_like of shape (N,)
         g, the variance of a device's channel.
+    groups : array_like of int, shape (N,), optional
+        Labels: the devices of a label are active together, and share one ε and one posterior activity.
     max_iter : int
         Most iterations.
     tol : float
@@ -89,6 +93,8 @@ def amp_mmse(
     batch = Batch.of(A, Y)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
     gain = batch.per_device("channel_var", channel_var, POSITIVE).astype(np.float64)
+    group = as_groups(groups, batch.N, prob)
+    _, member = np.unique(group, return_index=True)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     if isinstance(damping, str):
@@ -110,8 +116,9 @@ def amp_mmse(
             scaled,
             np.ascontiguousarray(scaled.conj().T),
             received,
-            np.log((1 - prob) / prob),
+            np.log((1 - prob) / prob)[member],
             gain * strength.astype(np.float64) ** 2,
+            group,
             shares,
             printed,
             max_iter,

@@ -7,7 +7,17 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
-from mmvsolvers.validation import FINITE, NON_NEGATIVE, POSITIVE, PROBABILITY, Batch, as_count, as_real, as_scalar
+from mmvsolvers.validation import (
+    FINITE,
+    NON_NEGATIVE,
+    POSITIVE,
+    PROBABILITY,
+    Batch,
+    as_count,
+    as_groups,
+    as_real,
+    as_scalar,
+)
 
 # The first sweeps, this share of all, are not averaged.
 BURN_IN = 0.1
@@ -91,7 +101,7 @@ def gibbs(
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     seeds = np.random.SeedSequence(as_count("seed", seed, 0)).generate_state(2, np.uint64)
-    label = _as_groups(groups, batch.N, prob)
+    label = as_groups(groups, batch.N, prob)
     pairs = _as_couplings(couplings, batch.N)
     if groups is not None and couplings is not None:
         raise ValueError("couplings must not be given together with groups; couplings alone can say both")
@@ -130,21 +140,6 @@ def gibbs(
         n_iter=np.full(batch.T, max_iter),
         tol=tol,
     )
-
-
-def _as_groups(groups: ArrayLike | None, N: int, prob: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the group 0 … G-1 of every device, (N,)."""
-    if groups is None:
-        return np.arange(N)
-    labels = np.asarray(groups)
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"groups must be integer labels; got dtype {labels.dtype.name}")
-    if labels.shape != (N,):
-        raise ValueError(f"groups must have shape ({N},), one label per device; got {labels.shape}")
-    _, index, group = np.unique(labels, return_index=True, return_inverse=True)
-    if not np.array_equal(prob[index][group], prob):
-        raise ValueError("activity_prob must be constant within a group; got different values in one of the groups")
-    return group.astype(np.int64)
 
 
 def _as_couplings(couplings: ArrayLike | None, N: int) -> NDArray[np.float64]:

@@ -118,6 +118,21 @@ def as_generator(rng: Any) -> np.random.Generator:
     return rng
 
 
+def as_groups(groups: ArrayLike | None, N: int, prob: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the group 0 … G-1 of every device, (N,)."""
+    if groups is None:
+        return np.arange(N)
+    labels = np.asarray(groups)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"groups must be integer labels; got dtype {labels.dtype.name}")
+    if labels.shape != (N,):
+        raise ValueError(f"groups must have shape ({N},), one label per device; got {labels.shape}")
+    _, index, group = np.unique(labels, return_index=True, return_inverse=True)
+    if not np.array_equal(prob[index][group], prob):
+        raise ValueError("activity_prob must be constant within a group; got different values in one of the groups")
+    return group.astype(np.int64)
+
+
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of the named choices."""
     if value not in choices:

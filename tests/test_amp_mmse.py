@@ -96,3 +96,21 @@ def test_log_domain_survives_many_antennas():
         found = mmv.amp_mmse(A, Y, 1e-6)
     assert found.converged.all()
     np.testing.assert_array_equal(found.score[0] > 0.1, X[0].any(axis=1))
+
+
+@quiet
+def test_knowing_a_single_active_group_comes_close_to_the_optimum():
+    activity = mmv.SingleActiveGroup(0.1)
+    data = mmv.generate(np.random.default_rng(1), N=100, L=16, M=4, T=300, activity=activity, noise_var=0.1)
+    optimum = float(mmv.mse(mmv.bayes(activity, data).X, data.X))
+    told = mmv.amp_mmse(data.A, data.Y, 0.1, groups=activity.groups(100), damping=1.0, max_iter=30, tol=0)
+    plain = mmv.amp_mmse(data.A, data.Y, 0.1, max_iter=30, tol=0)
+    assert float(mmv.mse(told.X, data.X)) < 1.1 * optimum
+    assert float(mmv.mse(plain.X, data.X)) > 3 * optimum
+    assert not told.diverged.any()
+
+
+def test_every_device_its_own_group_is_no_group(problem):
+    A, Y, _ = problem
+    plain, alone = mmv.amp_mmse(A, Y, 0.1), mmv.amp_mmse(A, Y, 0.1, groups=np.arange(A.shape[1])[::-1] * 7)
+    np.testing.assert_allclose(alone.X, plain.X, atol=1e-12)

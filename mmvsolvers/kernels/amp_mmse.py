@@ -18,10 +18,11 @@ BLOW_UP = 1e3
 # τ² counts as no less than this fraction of its start, so that noiseless problems stay finite.
 TAU2_FLOOR = 1e-30
 
-# What is known of the devices, (N,) each: log((1 - ε)/ε) and the variance g of a row's entries.
-Prior = namedtuple("Prior", "log_odds_silent variance")
-# X (N, M), R (L, M), Q = AᴴR + X (N, M), its posterior means (N, M) and weighted conjugate (N, M), and the next R.
-State = namedtuple("State", "X R Q mean weighted ahead")
+# What is known: log((1 - ε)/ε) of the groups (G,), the variance g of a row's entries and each device's group, (N,).
+Prior = namedtuple("Prior", "log_odds_silent variance group")
+# X (N, M), R (L, M), Q = AᴴR + X (N, M), its posterior means (N, M) and weighted conjugate (N, M), the next R,
+# and log t of the groups (G,).
+State = namedtuple("State", "X R Q mean weighted ahead log_t")
 
 
 @njit()
@@ -41,14 +42,19 @@ def denoise(prior, tau2, printed, state):
     N, M = state.Q.shape
     real = state.Q.real.dtype.type
     identity = 0.0
+    for group in range(state.log_t.size):
+        state.log_t[group] = prior.log_odds_silent[group]
     for n in range(N):
         g = prior.variance[n]
-        shrink = g / (tau2 + g)
         for m in range(M):
             state.Q[n, m] += state.X[n, m]
         energy = float(squared_norm(state.Q[n]))
-        log_t = prior.log_odds_silent[n] + M * np.log1p(g / tau2) - shrink / tau2 * energy
-        active, silent = posterior_activity(log_t)
+        state.log_t[prior.group[n]] += M * np.log1p(g / tau2) - g / (tau2 + g) / tau2 * energy
+    for n in range(N):
+        g = prior.variance[n]
+        shrink = g / (tau2 + g)
+        energy = float(squared_norm(state.Q[n]))
+        active, silent = posterior_activity(state.log_t[prior.group[n]])
         slope = active * silent * shrink * shrink / tau2
         identity += active * shrink
         if printed:
@@ -127,6 +133,7 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
         np.empty_like(X),
         np.empty_like(X),
         np.empty_like(Y),
+        np.empty(prior.log_odds_silent.size),
     )
     best = np.zeros_like(X)
     share = damping if damping > 0.0 else 1.0
@@ -154,17 +161,18 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
 
 
 @njit(parallel=True)
-def solve_batch(A, conjugate, Y, log_odds_silent, variance, damping, printed, max_iter, tol):
+def solve_batch(A, conjugate, Y, log_odds_silent, variance, group, damping, printed, max_iter, tol):
     """Solve T problems in parallel, on the scaled model.
 
-    A is (L, N), conjugate a_nᴴ (N, L), Y (T, L, M), log_odds_silent and variance (N,), damping (T,). Returns
+    A is (L, N), conjugate a_nᴴ (N, L), Y (T, L, M), log_odds_silent (G,), variance and group (N,),
+    damping (T,). Returns
     X (T, N, M), τ², the last relative change, n_iter and diverged, (T,).
     """
     T, _, M = Y.shape
     X = np.zeros((T, A.shape[1], M), A.dtype)
     tau2, change = np.empty(T, variance.dtype), np.empty(T, variance.dtype)
     n_iter, diverged = np.empty(T, np.int64), np.empty(T, np.bool_)
-    prior = Prior(log_odds_silent, variance)
+    prior = Prior(log_odds_silent, variance, group)
     for t in prange(T):
         tau2[t], change[t], n_iter[t], diverged[t] = solve(
             A, conjugate, Y[t], prior, damping[t], printed, X[t], max_iter, tol
