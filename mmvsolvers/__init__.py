@@ -1,9 +1,9 @@
 """NumPy and Numba reference solvers for jointly sparse recovery and grant-free random access."""
 
-from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.activity import ActivityModel, FixedActivity, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.activity_prior import ActivityPrior, fit_activity_prior
 from mmvsolvers.bayes import bayes
-from mmvsolvers.channels import ChannelModel, Rayleigh
+from mmvsolvers.channels import CellFading, ChannelModel, Rayleigh, Rician
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.gibbs import gibbs
@@ -28,16 +28,19 @@ __all__ = [
     "SOLVERS",
     "ActivityModel",
     "ActivityPrior",
+    "CellFading",
     "ChannelModel",
     "ConvergenceWarning",
     "DivergenceWarning",
     "Estimate",
     "Evaluation",
+    "FixedActivity",
     "GroupActivity",
     "GroupLassoPath",
     "IndependentActivity",
     "MMVData",
     "Rayleigh",
+    "Rician",
     "SingleActiveGroup",
     "Solver",
     "SolverResult",

@@ -162,3 +162,51 @@ class GroupActivity:
     def groups(self, N: int) -> NDArray[np.int64]:
         """Return the number of each device's group, shape (N,)."""
         return np.arange(N) // as_group_size(N, self.n_groups)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedActivity:
+    """Exactly K of the N devices are active in every sample, every choice of K equally often.
+
+    Parameters
+    ----------
+    n_active : int
+        K, at least 1 and, as the methods check, below N.
+
+    Raises
+    ------
+    TypeError
+        If ``n_active`` is not an integer.
+    ValueError
+        If it is below 1; from the methods, if it is not below N.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> FixedActivity(3).draw(np.random.default_rng(0), N=10, T=2).sum(axis=1)
+    array([3, 3])
+    """
+
+    n_active: int
+
+    def __post_init__(self) -> None:
+        """Reject what is no count."""
+        as_count("n_active", self.n_active)
+
+    def draw(self, rng: np.random.Generator, N: int, T: int) -> NDArray[np.bool_]:
+        """Draw the activity of N devices in T independent samples, shape (T, N)."""
+        self._check(N)
+        # The ranks of independent uniform numbers are a uniform permutation.
+        ranks = np.argpartition(as_generator(rng).random((as_count("T", T), N)), self.n_active, axis=1)
+        active = np.zeros((T, N), np.bool_)
+        np.put_along_axis(active, ranks[:, : self.n_active], True, axis=1)
+        return active
+
+    def marginal(self, N: int) -> NDArray[np.float64]:
+        """Return the probability K/N that each device is active, shape (N,)."""
+        self._check(N)
+        return np.full(N, self.n_active / N)
+
+    def _check(self, N: int) -> None:
+        if as_count("N", N) <= self.n_active:
+            raise ValueError(f"N must be above the number of active devices, {self.n_active}; got {N}")

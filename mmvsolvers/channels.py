@@ -1,4 +1,10 @@
-"""How the devices' signals reach the antennas: models of the channel."""
+"""How the devices' signals reach the antennas: models of the channel.
+
+References
+----------
+Z. Chen, F. Sohrabi, W. Yu, "Sparse activity detection for massive connectivity", IEEE Transactions on Signal
+Processing 66(7), 2018: a cell with the path loss 128.1 + 37.6 log10(d/km) dB.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -7,14 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers.normal import complex_normal
-from mmvsolvers.validation import POSITIVE, Range, as_count, as_generator, as_per_device, as_real, as_scalar
+from mmvsolvers.validation import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Range,
+    as_choice,
+    as_count,
+    as_generator,
+    as_per_device,
+    as_real,
+    as_scalar,
+)
 
 _CORRELATION = Range("at least 0 and below 1", lambda value: (value >= 0) & (value < 1))
+_DECIBELS = Range("between -300 and 300", lambda value: np.abs(value) <= 300)
+# Distance of a hexagon's edges over that of its corners.
+_INNER = np.sqrt(3) / 2
 
 
 @runtime_checkable
 class ChannelModel(Protocol):
-    """What a scenario asks of a channel model; write your own with these two methods."""
+    """What a scenario asks of a channel model; write your own with these two methods.
+
+    A model whose g the receiver does not know may have a third, ``told(variance) -> ndarray of shape (N,)``: what
+    solvers are told in the place of ``variance``.
+    """
 
     def variance(self, rng: np.random.Generator, N: int) -> NDArray[np.float64]:
         """Draw the large-scale power g of N devices, shape (N,), once for all samples of a draw."""
@@ -61,13 +84,175 @@ class Rayleigh:
         self, rng: np.random.Generator, active: NDArray[np.bool_], variance: NDArray[np.float64], M: int
     ) -> NDArray[np.complex128]:
         """Draw X (T, N, M): rows CN(0, g_n R) where ``active`` (T, N), zero elsewhere."""
-        _, device = np.nonzero(active)
-        rows = complex_normal(as_generator(rng), (device.size, as_count("M", M)))
-        rows = rows @ _correlation_root(M, self.antenna_correlation).T
-        rows *= np.sqrt(variance[device])[:, np.newaxis]
-        X = np.zeros((*active.shape, M), np.complex128)
-        X[active] = rows
-        return X
+        rows = complex_normal(as_generator(rng), (int(np.count_nonzero(active)), as_count("M", M)))
+        if self.antenna_correlation:
+            rows = rows @ _correlation_root(M, self.antenna_correlation).T
+        return _spread(rows, active, variance)
+
+
+@dataclass(frozen=True, slots=True)
+class Rician:
+    """Rician fading: a line of sight and, κ times weaker, scatter; E|h|² is g whatever κ is.
+
+    The channel of device n is h = √(g_n/(κ+1)) (√κ v + w), with w ~ CN(0, I). Every active device has another v, of
+    entries of modulus 1, in every sample.
+
+    Parameters
+    ----------
+    k_factor_db : float, default 10
+        κ in dB, between −300 and 300: the power of the line of sight over that of the scatter.
+    channel_var : float or array_like of shape (N,), default 1
+        g_n > 0: one number for all devices, or one for each.
+    line_of_sight : {"array", "random"}, default "array"
+        "array": v_m = exp(j(ψ + π m sin θ)), a plane wave on a uniform linear array of half a wavelength, with ψ and θ
+        uniform on [0, 2π). "random": all phases of v are independent and uniform.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For values that are not real or outside their range; from ``variance``, if there are not N of them.
+    """
+
+    k_factor_db: float = 10.0
+    channel_var: float | tuple[float, ...] = 1.0
+    line_of_sight: str = "array"
+
+    def __post_init__(self) -> None:
+        """Reject values outside their range; keep arrays as tuples."""
+        as_scalar("k_factor_db", self.k_factor_db, _DECIBELS)
+        as_choice("line_of_sight", self.line_of_sight, ("array", "random"))
+        object.__setattr__(self, "channel_var", Rayleigh(self.channel_var).channel_var)
+
+    def variance(self, rng: np.random.Generator, N: int) -> NDArray[np.float64]:
+        """Return g, shape (N,); nothing is drawn."""
+        return Rayleigh(self.channel_var).variance(rng, N)
+
+    def draw(
+        self, rng: np.random.Generator, active: NDArray[np.bool_], variance: NDArray[np.float64], M: int
+    ) -> NDArray[np.complex128]:
+        """Draw X (T, N, M): Rician rows where ``active`` (T, N), zero elsewhere."""
+        n_rows, factor = int(np.count_nonzero(active)), 10 ** (self.k_factor_db / 10)
+        phases = self._phases(as_generator(rng), n_rows, as_count("M", M))
+        rows = complex_normal(rng, (n_rows, M))
+        rows *= np.sqrt(1 / (factor + 1))
+        rows += np.sqrt(factor / (factor + 1)) * np.exp(1j * phases)
+        return _spread(rows, active, variance)
+
+    def _phases(self, rng: np.random.Generator, n_rows: int, M: int) -> NDArray[np.float64]:
+        if self.line_of_sight == "random":
+            return rng.uniform(0, 2 * np.pi, (n_rows, M))
+        phase, angle = rng.uniform(0, 2 * np.pi, (2, n_rows, 1))
+        return np.asarray(phase + np.pi * np.arange(M) * np.sin(angle))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFading:
+    """Large-scale fading of a cell, over Rayleigh fading: devices anywhere in it, near and far.
+
+    Distances are those of places uniform over the cell, drawn anew with every draw of a scenario. The path loss is
+    128.1 + 37.6 log10(d/km) dB, to which log-normal shadowing is added. Powers are in units of the noise floor, so the
+    scenario's ``noise_var`` is 1: the transmitted power over −169 dBm/Hz times 10 MHz, which is −99 dBm, unless said
+    otherwise.
+
+    Parameters
+    ----------
+    radius : float, default 1.0
+        From the base station to the farthest place, km.
+    min_distance : float, default 0.05
+        No device is nearer than this, km.
+    shape : {"disc", "hexagon"}, default "disc"
+        Of the cell; ``radius`` is that of the hexagon's corners.
+    shadowing_db : float, default 0
+        Standard deviation of the shadowing.
+    transmit_dbm : float, default 23
+        Power of every device.
+    bandwidth_hz, noise_dbm_hz : float, default 10e6 and -169
+        Bandwidth and noise density, whose product is the noise floor.
+    power_control : bool, default False
+        Devices that are received more strongly than one at ``radius`` without shadowing send less, until they are
+        received as that one is; those that are received more weakly stay so.
+    known : bool, default True
+        Whether solvers are told every device's g, or only the average over the devices, for each of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For values that are not real or outside their range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cell = CellFading(radius=0.25, power_control=True)
+    >>> print(np.round(10 * np.log10(cell.variance(np.random.default_rng(0), 3)), 2))
+    [16.54 16.54 16.54]
+    """
+
+    radius: float = 1.0
+    min_distance: float = 0.05
+    shape: str = "disc"
+    shadowing_db: float = 0.0
+    transmit_dbm: float = 23.0
+    bandwidth_hz: float = 10e6
+    noise_dbm_hz: float = -169.0
+    power_control: bool = False
+    known: bool = True
+
+    def __post_init__(self) -> None:
+        """Reject values outside their range."""
+        for name in ("radius", "min_distance", "bandwidth_hz"):
+            as_scalar(name, getattr(self, name), POSITIVE)
+        as_scalar("shadowing_db", self.shadowing_db, NON_NEGATIVE)
+        for name in ("transmit_dbm", "noise_dbm_hz"):
+            as_scalar(name, getattr(self, name), _DECIBELS)
+        as_choice("shape", self.shape, ("disc", "hexagon"))
+        # Within a hexagon every direction must have room between the two distances.
+        if self.min_distance >= self.radius * (1.0 if self.shape == "disc" else _INNER):
+            raise ValueError(
+                f"min_distance must be below the edge of the cell of radius {self.radius:g}; got {self.min_distance:g}"
+            )
+
+    def variance(self, rng: np.random.Generator, N: int) -> NDArray[np.float64]:
+        """Draw places and shadowing of N devices; return their g, shape (N,), in units of the noise floor."""
+        distance = self._distances(as_generator(rng), as_count("N", N))
+        gain_db = self._mean_db(distance) + self.shadowing_db * rng.standard_normal(N)
+        if self.power_control:
+            gain_db = np.minimum(gain_db, self._mean_db(np.array(self.radius)))
+        return np.asarray(10 ** (gain_db / 10))
+
+    def told(self, variance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what solvers are told of ``variance`` (N,): itself, or its average for each device."""
+        return variance if self.known else np.full(variance.size, variance.mean())
+
+    def draw(
+        self, rng: np.random.Generator, active: NDArray[np.bool_], variance: NDArray[np.float64], M: int
+    ) -> NDArray[np.complex128]:
+        """Draw X (T, N, M): rows CN(0, g_n I) where ``active`` (T, N), zero elsewhere."""
+        return Rayleigh().draw(rng, active, variance, M)
+
+    def _mean_db(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean received power over the noise floor at distances in km."""
+        noise_dbm = self.noise_dbm_hz + 10 * np.log10(self.bandwidth_hz)
+        return np.asarray(self.transmit_dbm - noise_dbm - 128.1 - 37.6 * np.log10(distance))
+
+    def _distances(self, rng: np.random.Generator, N: int) -> NDArray[np.float64]:
+        """Draw distances of places that are uniform over the cell, by rejection where it is a hexagon."""
+        found = np.empty(0)
+        while found.size < N:
+            squares = rng.uniform(self.min_distance**2, self.radius**2, N)
+            angle = rng.uniform(-np.pi / 6, np.pi / 6, N)  # by symmetry, one sixth of it with an edge in the middle
+            inside = np.sqrt(squares) * np.cos(angle) <= _INNER * self.radius
+            found = np.append(found, np.sqrt(squares[inside | (self.shape == "disc")]))
+        return found[:N]
+
+
+def _spread(
+    rows: NDArray[np.complex128], active: NDArray[np.bool_], variance: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    """Put rows of unit power, which are overwritten, at the active places of X (T, N, M), each with its own power."""
+    rows *= np.sqrt(variance[np.nonzero(active)[1]])[:, np.newaxis]
+    X = np.zeros((*active.shape, rows.shape[1]), np.complex128)
+    X[active] = rows
+    return X
 
 
 def _correlation_root(M: int, correlation: float) -> NDArray[np.float64]:

@@ -143,6 +143,12 @@ def test_low_coherence_pilots_have_unit_power_and_little_in_common():
     assert coherence(spread) < 0.6 * coherence(drawn)
 
 
+def test_qpsk_pilots_take_four_values_equally_often():
+    A = draw_pilots(rng(), 100, 100, "qpsk").ravel()
+    assert set(np.round(A * np.sqrt(2), 12)) == {1 + 1j, 1 - 1j, -1 + 1j, -1 - 1j}
+    assert within_5_sigma(np.stack([A.real, A.imag, (A**2).imag], axis=1), 0)
+
+
 def test_given_pilots_are_copied_and_kept():
     train = draw()
     test = draw(1, pilots=train.A)

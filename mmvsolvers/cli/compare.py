@@ -25,6 +25,7 @@ class Pilots(StrEnum):
     GAUSSIAN = "gaussian"
     UNIT_NORM = "unit-norm"
     LOW_COHERENCE = "low-coherence"
+    QPSK = "qpsk"
 
 
 @with_tuning
@@ -48,7 +49,10 @@ def compare(
     noise_var: Annotated[float | None, typer.Option(help="σ² of an entry of Y [0.1].", rich_help_panel=_SCENE)] = None,
     snr_db: Annotated[float | None, typer.Option(help="SNR, in the place of σ².", rich_help_panel=_SCENE)] = None,
     pilots: Annotated[
-        Pilots, typer.Option(help="CN(0, 1), raw or with columns scaled to √L.", rich_help_panel=_SCENE)
+        Pilots,
+        typer.Option(
+            help="CN(0, 1), raw or with columns scaled to √L, spread apart; or QPSK symbols.", rich_help_panel=_SCENE
+        ),
     ] = Pilots.GAUSSIAN,
     correlation: Annotated[
         float,
