@@ -3,11 +3,25 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from mmvsolvers import kernels
+from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.likelihood import descend
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.validation import POSITIVE, POSITIVE_OR_INF, PROBABILITY, Batch
+from mmvsolvers.validation import (
+    NON_NEGATIVE,
+    POSITIVE,
+    POSITIVE_OR_INF,
+    PROBABILITY,
+    Batch,
+    as_count,
+    as_groups,
+    as_scalar,
+)
+
+# Random orders in which groups flip.
+N_ORDERS = 8
 
 
 def map_cd(
@@ -17,6 +31,7 @@ def map_cd(
     activity_prob: ArrayLike,
     *,
     channel_var: ArrayLike = 1.0,
+    groups: ArrayLike | None = None,
     upper: ArrayLike | None = None,
     max_iter: int = 1000,
     tol: float = 1e-3,
@@ -39,9 +54,13 @@ def map_cd(
         ε, the probability that a device is active, strictly between 0 and 1.
     channel_var : float or array_like of shape (N,)
         g, the variance of a device's channel.
+    groups : array_like of int, shape (N,), optional
+        Labels: the devices of a label are active together and have one ε. α is then 0 or 1 for each group, since the
+        objective over the box between has poor local minima: groups flip one after the other while that lowers the
+        objective, in eight random orders, always the same, and the best end is taken.
     upper : float or array_like of shape (N,), optional
         Largest α; ``np.inf`` for none. By default none where ε ≤ ½, and 1 where ε > ½, since the objective is
-        unbounded below there.
+        unbounded below there. Not together with ``groups``.
     max_iter : int
         Most sweeps over the devices.
     tol : float
@@ -51,7 +70,7 @@ def map_cd(
     -------
     SolverResult
         ``score`` is α (..., N), ``X`` None, ``objective`` the function above, ``optimality`` the largest scaled step
-        left.
+        left; with ``groups``, by how much another flip would lower the objective.
 
     Raises
     ------
@@ -72,6 +91,13 @@ def map_cd(
     batch = Batch.of(A, Y)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
     gain = batch.per_device("channel_var", channel_var, POSITIVE)
+    group = as_groups(groups, batch.N, prob)
+    if group.max() + 1 < batch.N:
+        if upper is not None:
+            raise ValueError("upper must not be given together with groups, whose α is 0 or 1")
+        result = _flip_groups(batch, noise_var, prob, gain, group, max_iter=max_iter, tol=tol)
+        warn_about("map_cd", result, tol)
+        return result
     bound = np.where(prob > 0.5, 1.0, np.inf) if upper is None else batch.per_device("upper", upper, POSITIVE_OR_INF)
     if np.isinf(bound[prob > 0.5]).any():
         raise ValueError("upper must be finite where activity_prob > 0.5, where the objective is unbounded; got inf")
@@ -79,3 +105,44 @@ def map_cd(
     result = replace(result, objective=result.objective - float(np.log1p(-prob).sum()) / batch.M)
     warn_about("map_cd", result, tol)
     return result
+
+
+def _flip_groups(
+    batch: Batch,
+    noise_var: ArrayLike,
+    prob: NDArray[np.floating],
+    gain: NDArray[np.floating],
+    group: NDArray[np.int64],
+    *,
+    max_iter: int,
+    tol: float,
+) -> SolverResult:
+    """Minimise the objective over activities of 0 or 1, one for each of the groups 0 … G-1 in ``group`` (N,)."""
+    sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE).astype(np.float64)
+    max_iter, tol = as_count("max_iter", max_iter), as_scalar("tol", tol, NON_NEGATIVE)
+    order = np.argsort(group, kind="stable")
+    first = np.append(np.flatnonzero(np.diff(group[order], prepend=-1)), batch.N)
+    prob_of_group = prob[order[first[:-1]]]
+    rows = (batch.A.T * np.sqrt(gain.astype(np.float64))[:, None]).astype(np.complex128)
+    Y = batch.Y.astype(np.complex128, copy=False)
+    with one_blas_thread():
+        active, level, left, n_iter = kernels.map_groups.solve_batch(
+            np.ascontiguousarray(rows[order]),
+            first,
+            Y,
+            sigma2,
+            np.log(prob_of_group / (1 - prob_of_group)),
+            np.random.SeedSequence(0).generate_state(1, np.uint64)[0],
+            N_ORDERS,
+            max_iter,
+        )
+    power = np.sum(Y.real**2 + Y.imag**2, axis=(1, 2))
+    silence = batch.A.shape[0] * np.log(sigma2) + (power / sigma2 - np.log1p(-prob_of_group).sum()) / batch.M
+    return batch.result(
+        X=None,
+        score=active[:, group].astype(batch.real_dtype),
+        objective=(silence - level / batch.M).astype(batch.real_dtype),
+        optimality=(left / batch.M).astype(batch.real_dtype),
+        n_iter=n_iter,
+        tol=tol,
+    )

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import oracles
 import pytest
@@ -78,3 +80,41 @@ def test_rarer_devices_score_less(problem):
     A, Y, _ = problem
     totals = [mmv.map_cd(A, Y, 0.1, eps).score.sum() for eps in (0.4, 0.1, 1e-3)]
     assert totals == sorted(totals, reverse=True)
+
+
+def test_every_device_its_own_group_is_no_group(problem):
+    A, Y, _ = problem
+    alone = mmv.map_cd(A, Y, 0.1, 0.1, groups=3 * np.arange(A.shape[1]))
+    np.testing.assert_array_equal(alone.score, mmv.map_cd(A, Y, 0.1, 0.1).score)
+
+
+def test_groups_have_the_least_objective_of_all_activities():
+    A, Y, _ = make_problem(14, 5, 2, T=6)
+    labels = np.arange(14) % 7
+    eps = np.linspace(0.1, 0.6, 7)
+    found = mmv.map_cd(A, Y, 0.2, eps[labels], groups=labels)
+    states = [np.array(state) for state in itertools.product([0.0, 1.0], repeat=7)]
+    for t in range(len(Y)):
+        prior = [np.sum(np.log(np.where(state > 0, eps, 1 - eps))) / 2 for state in states]
+        fit = [oracles.negative_log_likelihood(A, Y[t], 0.2, state[labels]) for state in states]
+        objective = np.array(fit) - prior
+        np.testing.assert_array_equal(found.score[t], states[int(np.argmin(objective))][labels])
+        assert found.objective[t] == pytest.approx(objective.min(), rel=1e-9)
+    assert (found.optimality == 0).all()
+
+
+def test_knowing_the_groups_saves_most_errors():
+    activity = mmv.GroupActivity(0.1, 20)
+    data = mmv.generate(np.random.default_rng(0), N=100, L=12, M=4, T=400, noise_var=0.1, activity=activity)
+    plain = mmv.map_cd(data.A, data.Y, 0.1, 0.1).score
+    best = mmv.best_threshold(plain, data.activity)
+    told = mmv.map_cd(data.A, data.Y, 0.1, 0.1, groups=activity.groups(100)).score
+    assert np.mean((told > 0.5) != data.activity) < 0.35 * np.mean((plain > best) != data.activity)
+
+
+def test_groups_have_no_box():
+    A, Y, _ = make_problem(6, 4, 2)
+    with pytest.raises(ValueError, match="upper must not be given together with groups"):
+        mmv.map_cd(A, Y, 0.1, 0.1, groups=np.arange(6) // 2, upper=2.0)
+    with pytest.raises(ValueError, match=r"groups must have shape \(6,\)"):
+        mmv.map_cd(A, Y, 0.1, 0.1, groups=np.arange(3))

@@ -1,0 +1,85 @@
+"""Maximum a posteriori over binary activities of groups: flips that gain, in several random orders."""
+
+import numpy as np
+from numba import prange
+
+from mmvsolvers.kernels.binary import Model, largest_power, make_state
+from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, toggle, uniform
+
+
+@njit()
+def shuffle(order, chain):
+    """Bring the groups into a random order, in place."""
+    stream = chain.stream[0]
+    for last in range(order.size - 1, 0, -1):
+        stream = step(stream)
+        other = int(uniform(stream) * (last + 1))
+        order[last], order[other] = order[other], order[last]
+    chain.stream[0] = stream
+
+
+@njit()
+def climb(model, Y, noise_var, order, max_iter, state, chain):
+    """Flip every group in turn whose flip raises the posterior, until none does; return the sweeps."""
+    for done in range(max_iter):
+        flips = chain.flips[0]
+        for g in order:
+            refresh(model, g, g + 1, state, chain)
+            if (chain.odds[g] > 0.0) != state.active[g]:
+                toggle(model, Y, noise_var, g, state, chain)
+        if chain.flips[0] == flips:
+            return done + 1
+    return max_iter
+
+
+@njit()
+def largest_gain(model, state, chain):
+    """Return by how much a single flip can still raise the log-posterior."""
+    refresh(model, 0, state.active.size, state, chain)
+    gain = 0.0
+    for g in range(state.active.size):
+        gain = max(gain, -chain.odds[g] if state.active[g] else chain.odds[g])
+    return gain
+
+
+@njit()
+def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
+    """Climb from silence in several orders; put the best end into ``active``.
+
+    Returns its log-posterior from silence, what a flip can still gain, and the sweeps of all orders.
+    """
+    G = active.size
+    state = make_state(model, Y.shape[1])
+    chain = make_chain(seed, G, model.rows.shape[0], Y.shape[1])
+    order = np.arange(G)
+    best, gain, done = -np.inf, 0.0, 0
+    for _ in range(n_orders):
+        shuffle(order, chain)
+        chain.flips[0] += 1
+        chain.level[0] = 0.0
+        begin(model, Y, noise_var, np.zeros(G, np.bool_), state, chain)
+        done += climb(model, Y, noise_var, order, max_iter, state, chain)
+        if chain.level[0] > best:
+            best = chain.level[0]
+            gain = largest_gain(model, state, chain)
+            for g in range(G):
+                active[g] = state.active[g]
+    return best, gain, done
+
+
+@njit(parallel=True)
+def solve_batch(rows, first, Y, noise_var, log_odds, seed, n_orders, max_iter):
+    """Solve T problems in parallel.
+
+    rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
+    log_odds (G,). Returns active (T, G), log-posterior from silence, largest gain and sweeps (T,).
+    """
+    T = Y.shape[0]
+    couplings = np.zeros((0, 0))
+    model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, 1.0)
+    active = np.zeros((T, first.size - 1), np.bool_)
+    level, gain, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    for t in prange(T):
+        level[t], gain[t], n_iter[t] = solve(model, Y[t], noise_var[t], seed, n_orders, max_iter, active[t])
+    return active, level, gain, n_iter
