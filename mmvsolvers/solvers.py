@@ -8,6 +8,7 @@ from mmvsolvers.map_cd import map_cd
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.ml_mmse import ml_mmse
 from mmvsolvers.registry import Solver, register
+from mmvsolvers.somp import somp
 
 __all__ = [
     "amp_mmse",
@@ -17,6 +18,7 @@ __all__ = [
     "map_cd",
     "ml_cd",
     "ml_mmse",
+    "somp",
 ]
 
 _LAM = "λ of GROUP LASSO [by rule]."
@@ -125,5 +127,17 @@ register(
         paper_iterations=55,
         precise_options={"tol": 1e-7},
         powers={"noise_var": 2, "threshold": 2, "channel_var": 2, "score": 2},
+    )
+)
+register(
+    Solver(
+        run=somp,
+        label="SOMP",
+        needs=("noise_var",),
+        recovers_signal=True,
+        estimates="X",
+        minimises="‖Y − AX‖² over few rows",
+        reference="simultaneous orthogonal matching pursuit",
+        powers={"noise_var": 2, "score": 2},
     )
 )
