@@ -4,6 +4,7 @@ from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.covariance_lasso import covariance_lasso
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.group_lasso_bcd import group_lasso_bcd
+from mmvsolvers.m_sbl import m_sbl
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.ml_mmse import ml_mmse
@@ -15,6 +16,7 @@ __all__ = [
     "covariance_lasso",
     "group_lasso_admm",
     "group_lasso_bcd",
+    "m_sbl",
     "map_cd",
     "ml_cd",
     "ml_mmse",
@@ -138,6 +140,20 @@ register(
         estimates="X",
         minimises="‖Y − AX‖² over few rows",
         reference="simultaneous orthogonal matching pursuit",
+        powers={"noise_var": 2, "score": 2},
+    )
+)
+register(
+    Solver(
+        run=m_sbl,
+        label="M-SBL",
+        needs=("noise_var",),
+        recovers_signal=True,
+        estimates="X",
+        minimises=_LIKELIHOOD,
+        reference="sparse Bayesian learning by fixed-point updates",
+        tuning={"update": "Of M-SBL, ratio or root [ratio]."},
+        precise_options={"tol": 0.0, "max_iter": 50},
         powers={"noise_var": 2, "score": 2},
     )
 )

@@ -1,0 +1,70 @@
+"""Multiple-measurement sparse Bayesian learning: fixed-point updates of all powers at once, from a dense start."""
+
+from collections import namedtuple
+
+import numpy as np
+from numba import prange
+
+from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse
+from mmvsolvers.kernels.shared import real_inner, squared_norm
+
+# One problem's iterate: gamma, q and r (N,), the inverse Σ⁻¹ (L, L), and the rows a_nᴴΣ⁻¹Y (N, M).
+State = namedtuple("State", "gamma q r inverse correlations")
+
+
+@njit()
+def look(AT, conjugate, Y, noise_var, state):
+    """Compute Σ⁻¹, q_n = a_nᴴΣ⁻¹a_n and r_n = ‖a_nᴴΣ⁻¹Y‖²/M at the present powers; return Σ and the largest step.
+
+    The step is that of a coordinate to its exact minimum, times q_n.
+    """
+    covariance = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
+    rows = np.dot(conjugate, state.inverse)
+    np.dot(rows, Y, state.correlations)
+    largest = 0.0
+    for n in range(state.gamma.size):
+        q, r = real_inner(conjugate[n], rows[n]), squared_norm(state.correlations[n]) / Y.shape[1]
+        state.q[n], state.r[n] = q, r
+        largest = max(largest, abs(coordinate_step(q, r, state.gamma[n], 0.0, np.inf)) * q)
+    return covariance, largest
+
+
+@njit()
+def solve(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma, X):
+    """Solve one problem from ``gamma`` (N,), in place; put the posterior mean into ``X`` (N, M).
+
+    Returns the objective, the optimality and the number of updates.
+    """
+    N, L = AT.shape
+    state = State(gamma, np.empty(N), np.empty(N), np.empty((L, L), AT.dtype), np.empty(X.shape, AT.dtype))
+    covariance, optimality = look(AT, conjugate, Y, noise_var, state)
+    done = 0
+    while done < max_iter and (tol == 0.0 or optimality > tol):
+        for n in range(N):
+            ratio = state.r[n] / state.q[n]
+            gamma[n] *= np.sqrt(ratio) if is_root else ratio
+        done += 1
+        covariance, optimality = look(AT, conjugate, Y, noise_var, state)
+    for n in range(N):
+        for m in range(X.shape[1]):
+            X[n, m] = gamma[n] * state.correlations[n, m]
+    flat = Prior(np.zeros(N), np.full(N, np.inf))
+    return objective(Y, covariance, gamma, flat, state.inverse), optimality, done
+
+
+@njit(parallel=True)
+def solve_batch(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma):
+    """Solve T problems in parallel, from ``gamma`` (T, N), in place.
+
+    AT and its conjugate are (N, L), Y (T, L, M), noise_var (T,). Returns X (T, N, M), and objective, optimality and
+    n_iter, (T,).
+    """
+    T, _, M = Y.shape
+    X = np.empty((T, AT.shape[0], M), AT.dtype)
+    objectives, optimality, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    for t in prange(T):
+        objectives[t], optimality[t], n_iter[t] = solve(
+            AT, conjugate, Y[t], noise_var[t], is_root, max_iter, tol, gamma[t], X[t]
+        )
+    return X, objectives, optimality, n_iter
