@@ -17,6 +17,7 @@ from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS, Solver, register
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.scenarios import MMVData, generate
+from mmvsolvers.shared_pilots import draw_shared_pilots, map_shared
 from mmvsolvers.solvers import *  # noqa: F403
 from mmvsolvers.solvers import __all__ as _all_solvers
 from mmvsolvers.state_evolution import StateEvolution, state_evolution
@@ -52,6 +53,7 @@ __all__ = [
     "block_coherence",
     "coherence",
     "draw_pilots",
+    "draw_shared_pilots",
     "duality_gap",
     "error_rate",
     "evaluate",
@@ -63,6 +65,7 @@ __all__ = [
     "group_lasso_path",
     "identifiable",
     "lambda_max",
+    "map_shared",
     "missed_detection",
     "mmse_estimate",
     "mse",

@@ -1,0 +1,119 @@
+"""One pilot for all devices of a group: what knowing the groups is worth without any learning."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmvsolvers.map_cd import map_cd
+from mmvsolvers.pilots import draw_pilots
+from mmvsolvers.result import SolverResult
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_per_device, as_pilots
+
+
+def draw_shared_pilots(
+    rng: np.random.Generator, L: int, groups: ArrayLike, kind: str = "gaussian"
+) -> NDArray[np.complex128]:
+    """Draw a pilot matrix (L, N) in which all devices of a group have one pilot.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    L : int
+        Pilot length.
+    groups : array_like of shape (N,), int
+        Labels: the devices of a label are always active together.
+    kind : {"gaussian", "unit_norm", "low_coherence"}, default "gaussian"
+        How the groups' pilots are drawn; see :func:`draw_pilots`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+    """
+    label = _labels(groups, np.size(groups))
+    return draw_pilots(rng, L, int(label.max()) + 1, kind)[:, label]
+
+
+def map_shared(
+    A: ArrayLike,
+    Y: ArrayLike,
+    noise_var: ArrayLike,
+    activity_prob: ArrayLike,
+    *,
+    groups: ArrayLike,
+    channel_var: ArrayLike = 1.0,
+    **options: Any,
+) -> SolverResult:
+    """Detect groups that share a pilot, by ``map_cd`` over G virtual devices.
+
+    Devices with one pilot a and independent channels of variances g_n add up to one device with that pilot and the
+    variance Σ g_n: with independent Rayleigh fading this loses nothing. Their channels cannot be told apart, though:
+    for channel estimation pilots must differ.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N)
+        Pilots, equal within every group.
+    Y : array_like of shape (..., L, M)
+        Received signals of any number of problems that share A.
+    noise_var : float or array_like of shape (...)
+        σ², the noise variance of one complex entry of Y.
+    activity_prob : float or array_like of shape (N,)
+        ε, the probability that a device's group is active, equal within every group.
+    groups : array_like of shape (N,), int
+        Labels: the devices of a label are always active together.
+    channel_var : float or array_like of shape (N,)
+        g, the variance of a device's channel.
+    **options
+        Keyword arguments of ``map_cd``, of which ``upper`` is one for each group, by rising label.
+
+    Returns
+    -------
+    SolverResult
+        That of ``map_cd`` over the groups, with the ``score`` of a group given to all its devices, (..., N).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        As ``map_cd`` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import mmvsolvers as mmv
+    >>> rng, activity = np.random.default_rng(0), mmv.GroupActivity(0.1, 20)
+    >>> groups = np.arange(100) // 5
+    >>> A = mmv.draw_shared_pilots(rng, 12, groups)
+    >>> data = mmv.generate(rng, N=100, L=12, M=4, T=50, activity=activity, noise_var=0.1, pilots=A)
+    >>> score = mmv.map_shared(data.A, data.Y, data.noise_var, data.activity_prob, groups=groups).score
+    >>> bool(np.mean((score > 0.2) != data.activity) < 0.01)
+    True
+    """
+    pilots = as_pilots("A", A)
+    N = pilots.shape[1]
+    label = _labels(groups, N)
+    _, first = np.unique(label, return_index=True)
+    prob = as_per_device("activity_prob", activity_prob, N, PROBABILITY)
+    gain = as_per_device("channel_var", channel_var, N, POSITIVE)
+    for name, values in (("the pilots in A", pilots.T), ("activity_prob", prob)):
+        if not np.array_equal(values, values[first][label]):
+            raise ValueError(f"{name} must be equal within every group; they differ in some")
+    found = map_cd(pilots[:, first], Y, noise_var, prob[first], channel_var=np.bincount(label, weights=gain), **options)
+    return replace(found, score=found.score[..., label])
+
+
+def _labels(groups: ArrayLike, N: int) -> NDArray[np.int64]:
+    """Return labels 0 … G−1 (N,), in the order of what was given."""
+    given = np.asarray(groups)
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"groups must be integers; got dtype {given.dtype.name}")
+    if given.shape != (N,) or N == 0:
+        raise ValueError(f"groups must have shape (N,) with N >= 1, here {(N,)}; got {given.shape}")
+    return np.unique(given, return_inverse=True)[1].astype(np.int64)
