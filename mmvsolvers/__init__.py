@@ -4,7 +4,9 @@ from mmvsolvers.activity import ActivityModel, FixedActivity, GroupActivity, Ind
 from mmvsolvers.activity_prior import ActivityPrior, fit_activity_prior
 from mmvsolvers.bayes import bayes
 from mmvsolvers.channels import CellFading, ChannelModel, Rayleigh, Rician
+from mmvsolvers.codec import from_json, to_json
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
+from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.gibbs import gibbs
 from mmvsolvers.group_lasso import duality_gap, lambda_max
@@ -16,7 +18,7 @@ from mmvsolvers.ml_mmse import mmse_estimate
 from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS, Solver, register
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
-from mmvsolvers.scenarios import MMVData, generate
+from mmvsolvers.scenario import Scenario, generate
 from mmvsolvers.shared_pilots import draw_shared_pilots, map_shared
 from mmvsolvers.solvers import *  # noqa: F403
 from mmvsolvers.solvers import __all__ as _all_solvers
@@ -42,6 +44,7 @@ __all__ = [
     "MMVData",
     "Rayleigh",
     "Rician",
+    "Scenario",
     "SingleActiveGroup",
     "Solver",
     "SolverResult",
@@ -58,6 +61,7 @@ __all__ = [
     "error_rate",
     "evaluate",
     "false_alarm",
+    "from_json",
     "fisher_information",
     "fit_activity_prior",
     "generate",
@@ -77,5 +81,6 @@ __all__ = [
     "spread_apart",
     "state_evolution",
     "sub_coherence",
+    "to_json",
     *_all_solvers,
 ]

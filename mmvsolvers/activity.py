@@ -1,7 +1,8 @@
 """Who is active: models of the devices' activity."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,8 @@ class IndependentActivity:
         ``ratio`` is not 1.
     """
 
+    words: ClassVar[str] = "independent activity"
+    symbols: ClassVar[Mapping[str, str]] = {"ratio": "p1/p2"}
     p: float
     ratio: float = 1.0
 
@@ -90,6 +93,7 @@ class SingleActiveGroup:
         If 1/p is not an integer above 1; from the methods, if G does not divide N.
     """
 
+    words: ClassVar[str] = "single active group"
     p: float
 
     def __post_init__(self) -> None:
@@ -140,6 +144,8 @@ class GroupActivity:
         If p is outside (0, 1) or ``n_groups`` is below 1; from the methods, if it does not divide N.
     """
 
+    words: ClassVar[str] = "i.i.d. group activity"
+    symbols: ClassVar[Mapping[str, str]] = {"n_groups": "G"}
     p: float
     n_groups: int
 

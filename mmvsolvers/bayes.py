@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers.activity import ActivityModel, SingleActiveGroup
+from mmvsolvers.data import MMVData
 from mmvsolvers.gibbs import gibbs
 from mmvsolvers.result import SolverResult
-from mmvsolvers.scenarios import MMVData
 
 # Sweeps where the posterior has to be sampled: four times what ``gibbs`` makes by default.
 SWEEPS = 1600

@@ -6,8 +6,9 @@ Z. Chen, F. Sohrabi, W. Yu, "Sparse activity detection for massive connectivity"
 Processing 66(7), 2018: a cell with the path loss 128.1 + 37.6 log10(d/km) dB.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,8 @@ class Rayleigh:
         For values that are not real or outside their range; from ``variance``, if there are not N of them.
     """
 
+    words: ClassVar[str] = "Rayleigh fading"
+    symbols: ClassVar[Mapping[str, str]] = {"channel_var": "g", "antenna_correlation": "r"}
     channel_var: float | tuple[float, ...] = 1.0
     antenna_correlation: float = 0.0
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers.activity import ActivityModel, IndependentActivity
+from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.registry import SOLVERS, Solver
-from mmvsolvers.scenarios import MMVData, generate
+from mmvsolvers.scenario import generate
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from mmvsolvers.data import MMVData
 from mmvsolvers.metrics import Estimate, error_rate, mse
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
-from mmvsolvers.scenarios import MMVData
 from mmvsolvers.thresholds import best_threshold
 
 

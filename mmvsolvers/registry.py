@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mmvsolvers.data import MMVData
 from mmvsolvers.result import SolverResult
-from mmvsolvers.scenarios import MMVData
 from mmvsolvers.scores import row_scores
 
 ENTRY_POINTS = "mmvsolvers.solvers"

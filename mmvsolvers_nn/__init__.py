@@ -1,7 +1,9 @@
 """Differentiable torch counterparts of the mmvsolvers references, and the learned decoders built on them."""
 
+from typing import Never
+
 from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, Scenario, build
+from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, build
 from mmvsolvers_nn.files import load_weights, save_weights
 from mmvsolvers_nn.training import TrainingError, train
 
@@ -15,10 +17,15 @@ __all__ = [
     "CovarianceNN",
     "GroupLassoNN",
     "Optimisation",
-    "Scenario",
     "TrainingError",
     "build",
     "load_weights",
     "save_weights",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Never:
+    if name == "Scenario":
+        raise AttributeError("mmvsolvers_nn.Scenario is mmvsolvers.Scenario now")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

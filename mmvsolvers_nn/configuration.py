@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.codec import check_format, decode, encode
 from mmvsolvers.pilots import PILOTS, draw_pilots
-from mmvsolvers.scenarios import MMVData, generate
+from mmvsolvers.scenario import Scenario
 from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
 from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
 
@@ -22,53 +22,10 @@ SCHEMES: Mapping[str, str] = {
     "covariance_nn": "NN",
     "map_nn": "MAP-NN",
 }
-_ACTIVITY_MODELS = {model.__name__: model for model in (IndependentActivity, SingleActiveGroup, GroupActivity)}
+# Raised whenever a reader of an older format would misread a newer text; texts without a number are of the first.
+FORMAT = 1
 # The paper's choices, section V.
 _ITERATIONS = {"group_lasso_nn": 200, "amp_nn": 50, "covariance_nn": 0, "map_nn": 55}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """Where a scheme is trained and tested.
-
-    Attributes
-    ----------
-    N, L, M : int
-        Devices, pilot length, antennas.
-    activity : IndependentActivity, SingleActiveGroup or GroupActivity
-        Who is active.
-    noise_var : float
-        Noise variance σ² per complex entry.
-    """
-
-    N: int
-    L: int
-    M: int
-    activity: ActivityModel
-    noise_var: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Reject sizes and models that give no scenario."""
-        for name in ("N", "L", "M"):
-            as_count(name, getattr(self, name))
-        as_scalar("noise_var", self.noise_var, POSITIVE)
-        if type(self.activity) not in _ACTIVITY_MODELS.values():
-            raise TypeError(f"activity must be one of {', '.join(_ACTIVITY_MODELS)}; got {self.activity!r}")
-        self.activity.marginal(self.N)
-
-    def generate(self, rng: np.random.Generator, T: int, pilots: str | ArrayLike = "gaussian") -> MMVData:
-        """Draw T problems, see :func:`mmvsolvers.generate`."""
-        return generate(
-            rng,
-            N=self.N,
-            L=self.L,
-            M=self.M,
-            T=T,
-            activity=self.activity,
-            noise_var=self.noise_var,
-            pilots=pilots,
-            dtype=np.complex64,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +42,9 @@ class Architecture:
         Hidden layers' size; None is the scheme's default.
     residual : bool
         Residual connection around the correction part; without effect on ``covariance_nn``.
-    pilots : {"learned", "gaussian", "unit_norm", "low_coherence"}
-        Learned, from low coherence on, or drawn once and kept, see :func:`mmvsolvers.draw_pilots`.
+    pilots : {"learned", "given", "gaussian", "unit_norm", ...}
+        Learned, from low coherence on; the scenario's own, kept; or drawn once and kept, see
+        :func:`mmvsolvers.draw_pilots`.
     lam, rho : float
         λ and ρ that GROUP LASSO-NN starts from.
     damping : float or "adaptive"
@@ -106,7 +64,7 @@ class Architecture:
     def __post_init__(self) -> None:
         """Reject unknown schemes and sizes that give no network."""
         as_choice("scheme", self.scheme, tuple(SCHEMES))
-        as_choice("pilots", self.pilots, ("learned", *PILOTS))
+        as_choice("pilots", self.pilots, ("learned", "given", *PILOTS))
         if self.U is None:
             object.__setattr__(self, "U", _ITERATIONS[self.scheme])
         as_count("U", self.U, at_least=0)
@@ -224,12 +182,18 @@ class Configuration:
     architecture: Architecture
     optimisation: Optimisation = field(default_factory=Optimisation)
 
+    def __post_init__(self) -> None:
+        """Reject pilots that are not there."""
+        if self.architecture.pilots == "given" and isinstance(self.scenario.pilots, str):
+            raise ValueError(f"pilots='given' needs a scenario with pilots of its own; it has {self.scenario.pilots!r}")
+
     def to_json(self) -> str:
-        """Write the configuration as JSON text."""
-        fields = dataclasses.asdict(self)
-        fields["scenario"]["activity"] = {
-            "model": type(self.scenario.activity).__name__,
-            **fields["scenario"]["activity"],
+        """Write the configuration as JSON text; see :func:`mmvsolvers.to_json` for own activity and channel classes."""
+        fields = {
+            "format": FORMAT,
+            "scenario": encode(self.scenario),
+            "architecture": dataclasses.asdict(self.architecture),
+            "optimisation": dataclasses.asdict(self.optimisation),
         }
         return json.dumps(fields, indent=2) + "\n"
 
@@ -244,14 +208,13 @@ class Configuration:
         """
         try:
             fields = json.loads(text)
-            activity = dict(fields["scenario"].pop("activity"))
-            model = _ACTIVITY_MODELS[activity.pop("model")]
+            check_format("configuration", fields.get("format", 0), FORMAT)
             return cls(
-                scenario=Scenario(**fields["scenario"], activity=model(**activity)),
+                scenario=decode(fields["scenario"]),
                 architecture=Architecture(**fields["architecture"]),
                 optimisation=Optimisation(**fields["optimisation"]),
             )
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"not a training configuration: {type(error).__name__} {error}") from error
 
 
@@ -263,13 +226,19 @@ def build(configuration: Configuration) -> AutoEncoder:
     scenario, architecture = configuration.scenario, configuration.architecture
     seed = configuration.optimisation.seed
     kind = "low_coherence" if architecture.pilots == "learned" else architecture.pilots
-    A = draw_pilots(np.random.default_rng(seed), scenario.L, scenario.N, kind)
+    rng = np.random.default_rng(seed)
+    A = np.asarray(scenario.pilots) if kind == "given" else draw_pilots(rng, scenario.L, scenario.N, kind)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _build(architecture, scenario, A)
+        return _build(architecture, scenario, A, noise_var_of(scenario, A, seed))
 
 
-def _build(architecture: Architecture, scenario: Scenario, A: NDArray[np.complexfloating]) -> AutoEncoder:
+def noise_var_of(scenario: Scenario, A: NDArray[np.inexact], seed: int) -> float:
+    """Return σ² of a whole training over pilots A, (L, N): of random large-scale fading one draw counts."""
+    return scenario.noise_var_of(A, scenario.draw_variance(np.random.default_rng([seed, 0])))
+
+
+def _build(architecture: Architecture, scenario: Scenario, A: NDArray[np.inexact], noise_var: float) -> AutoEncoder:
     probability = scenario.activity.marginal(scenario.N)
     sizes: dict[str, Any] = {
         "V": architecture.V,
@@ -283,6 +252,6 @@ def _build(architecture: Architecture, scenario: Scenario, A: NDArray[np.complex
         case "amp_nn":
             return AMPNN(A, probability, damping=architecture.damping, **unrolled)
         case "map_nn":
-            return MAPNN(A, scenario.noise_var, probability, **unrolled)
+            return MAPNN(A, noise_var, probability, **unrolled)
         case _:
             return CovarianceNN(A, **sizes)

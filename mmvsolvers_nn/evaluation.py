@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Decoder, Evaluation, average, evaluate
 from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import SolverResult
-from mmvsolvers.scenarios import MMVData
+from mmvsolvers.scenario import Scenario
 from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder, SignalDecoder
-from mmvsolvers_nn.configuration import SCHEMES, Configuration, Scenario
+from mmvsolvers_nn.configuration import SCHEMES, Configuration
 
 # The classical solvers that each scheme unrolls, or replaces.
 CLASSICAL = {
@@ -126,7 +127,7 @@ def compare_with_classical(
     rng = np.random.default_rng(seed)
 
     def measure(solver: Decoder, pilots: NDArray[Any]) -> Evaluation:
-        train, test = (scenario.generate(rng, T, pilots=pilots) for T in (n_train, n_test))
+        train, test = (scenario.draw(rng, T, pilots=pilots, dtype=np.complex64) for T in (n_train, n_test))
         return evaluate(solver, train, test)
 
     yield Row(learned.label, "learned", measure(learned, learned.pilots))

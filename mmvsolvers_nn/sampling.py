@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from mmvsolvers.channels import Rayleigh
 from mmvsolvers.normal import complex_normal
-from mmvsolvers_nn.configuration import Optimisation, Scenario
+from mmvsolvers.scenario import Scenario
+from mmvsolvers_nn.configuration import Optimisation, noise_var_of
 
 
 class Samples(NamedTuple):
@@ -54,10 +55,15 @@ class Sampler:
         What to draw.
     optimisation : Optimisation
         How much of it, from which seed.
+    pilots : array_like of shape (L, N), optional
+        What a signal-to-noise ratio of the scenario refers to; by default pilots with columns of norm √L, as learned
+        ones have.
     """
 
-    def __init__(self, scenario: Scenario, optimisation: Optimisation) -> None:
+    def __init__(self, scenario: Scenario, optimisation: Optimisation, pilots: ArrayLike | None = None) -> None:
         self.scenario, self.optimisation = scenario, optimisation
+        A = np.ones((scenario.L, scenario.N)) if pilots is None else np.asarray(pilots)
+        self.noise_var = noise_var_of(scenario, A, optimisation.seed)
 
     def batch(self, step: int) -> Samples:
         """Return the training batch of an optimiser step, counted from 0."""
@@ -85,15 +91,13 @@ class Sampler:
 
     def _draw(self, T: int, *stream: int) -> Samples:
         rng = self._rng(*stream)
-        scenario = self.scenario
-        activity = scenario.activity.draw(rng, scenario.N, T)
-        X = Rayleigh().draw(rng, activity, np.ones(scenario.N), scenario.M)
+        X, activity = self.scenario.draw_signals(rng, T, self.scenario.draw_variance(rng))
         return Samples(_complex64(X), self._noise(T, *stream), torch.from_numpy(activity))
 
     def _noise(self, T: int, *stream: int) -> Tensor:
         scenario = self.scenario
         rng = self._rng(Stream.NOISE, *stream)
-        return _complex64(np.sqrt(scenario.noise_var) * complex_normal(rng, (T, scenario.L, scenario.M)))
+        return _complex64(np.sqrt(self.noise_var) * complex_normal(rng, (T, scenario.L, scenario.M)))
 
     def _rng(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.optimisation.seed, *stream])

@@ -89,8 +89,9 @@ class _Run:
     def __init__(self, configuration: Configuration, directory: Path, device: torch.device, group: Processes) -> None:
         self.configuration, self.directory, self.device, self.group = configuration, directory, device, group
         self.options = configuration.optimisation
-        self.sampler = Sampler(configuration.scenario, self.options)
-        self.model = build(configuration).to(device)
+        self.model = build(configuration)
+        self.sampler = Sampler(configuration.scenario, self.options, self.model.encoder().detach().numpy())
+        self.model = self.model.to(device)
         self.optimizer = torch.optim.Adam(
             [parameter for parameter in self.model.parameters() if parameter.requires_grad],
             lr=torch.tensor(self.options.learning_rate, device=device),

@@ -9,11 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmvsolvers.activity import GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.channels import Rayleigh
 from mmvsolvers.coherence import coherence
+from mmvsolvers.data import MMVData
 from mmvsolvers.pilots import draw_pilots
-from mmvsolvers.scenarios import MMVData, generate
+from mmvsolvers.scenario import Scenario, generate
 
 SMALL = {"N": 8, "L": 5, "M": 3, "T": 6, "activity": IndependentActivity(0.3), "noise_var": 0.1}
+# Of seed 7, see below.
+FIRST_SUMS = (
+    -7.639950436039429 - 3.6482825566215706j,
+    -0.06686426641003662 - 2.6329594322175733j,
+    -1.858064220696106 + 2.2242548288435198j,
+)
+FIRST_NOISE = 0.08717280132942892
 MODELS = [IndependentActivity(0.1, ratio=3), SingleActiveGroup(0.1), GroupActivity(0.2, n_groups=10)]
 
 
@@ -271,3 +280,95 @@ def test_the_data_of_a_seed_stay_what_they_were():
 def test_groups_are_told_where_there_are_any():
     np.testing.assert_array_equal(draw(activity=GroupActivity(0.2, 4)).groups, [0, 0, 1, 1, 2, 2, 3, 3])
     assert draw().groups is None
+
+
+def scenario(**changes):
+    return Scenario(**({name: SMALL[name] for name in ("N", "L", "M", "activity", "noise_var")} | changes))
+
+
+def test_generate_is_a_scenario_that_is_used_once():
+    options = {"channel": Rayleigh(2.0, 0.3), "noise_var": None, "snr_db": 7.0}
+    wanted = scenario(**options).draw(rng(3), 6, dtype=np.complex64)
+    found = draw(3, channel_var=2.0, antenna_correlation=0.3, noise_var=None, snr_db=7.0, dtype=np.complex64)
+    for field in dataclasses.fields(MMVData):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(wanted, field.name))
+
+
+def test_data_stay_what_they_were():
+    """The first numbers that version 0.1 drew from this seed."""
+    data = generate(rng(7), N=6, L=3, M=2, T=4, activity=IndependentActivity(0.3, 2.0), snr_db=10.0)
+    sums = [complex(array.sum()) for array in (data.A, data.X, data.Y)]
+    np.testing.assert_allclose(sums, FIRST_SUMS, rtol=1e-12)
+    assert data.noise_var == pytest.approx(FIRST_NOISE, rel=1e-12)
+
+
+def test_data_know_the_groups_of_their_activity():
+    assert scenario().draw(rng(), 3).groups is None
+    grouped = scenario(activity=GroupActivity(0.3, 4)).draw(rng(), 3)
+    np.testing.assert_array_equal(grouped.groups, [0, 0, 1, 1, 2, 2, 3, 3])
+
+
+def test_scenarios_with_own_pilots_compare_and_print():
+    A = rng().standard_normal((5, 8))
+    one, same, other = (scenario(pilots=pilots) for pilots in (A, A.copy(), 2 * A))
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != other
+    assert one != scenario()
+    assert "pilots=<array of shape (5, 8)>" in repr(one)
+    A[:] = 0
+    assert one == same
+    assert not one.pilots.flags.writeable
+
+
+def test_variants_are_made_by_replace():
+    assert dataclasses.replace(scenario(), L=9) == scenario(L=9)
+    with pytest.raises(ValueError, match="exactly one of noise_var and snr_db"):
+        dataclasses.replace(scenario(), snr_db=3.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"activity": IndependentActivity(0.1, 3.0)}, "N=8, L=5, M=3, independent activity p=0.1, p1/p2=3, σ²=0.1"),
+        ({"activity": GroupActivity(0.1, 4)}, "N=8, L=5, M=3, i.i.d. group activity p=0.1, G=4, σ²=0.1"),
+        (
+            {"channel": Rayleigh(2.0), "noise_var": None, "snr_db": 3.0, "pilots": "unit_norm"},
+            "N=8, L=5, M=3, independent activity p=0.3, Rayleigh fading g=2, unit-norm pilots, SNR=3 dB",
+        ),
+    ],
+)
+def test_scenarios_are_described_in_the_fields_words(changes, words):
+    assert str(scenario(**changes)) == words
+
+
+def test_what_varies_is_left_out_of_the_description():
+    described = scenario(activity=IndependentActivity(0.1, 3.0)).describe(without=("L", "activity.p", "noise"))
+    assert described == "N=8, M=3, independent activity p1/p2=3"
+
+
+class Wrong:
+    """An activity model whose arrays have another shape."""
+
+    def __init__(self, marginal, active):
+        self.probability, self.active = marginal, active
+
+    def marginal(self, N):
+        return self.probability
+
+    def draw(self, rng, N, T):
+        return self.active
+
+
+@pytest.mark.parametrize(
+    ("activity", "message"),
+    [
+        (Wrong(np.full(3, 0.1), None), r"activity.marginal\(N\) must return shape \(N,\) = \(8,\); got \(3,\)"),
+        (Wrong(np.full(8, 1.2), None), r"activity.marginal\(N\) must be between 0 and 1; got 1.2"),
+        (Wrong(np.full(8, 0.1), np.ones((6, 7), bool)), r"Wrong.draw\(rng, N, T\) must return booleans .*\(6, 8\)"),
+        (Wrong(np.full(8, 0.1), np.ones((6, 8))), r"Wrong.draw\(rng, N, T\) must return booleans"),
+    ],
+)
+def test_what_an_own_model_does_wrong_is_named(activity, message):
+    with pytest.raises(ValueError, match=message):
+        scenario(activity=activity).draw(rng(), 6)

@@ -34,9 +34,7 @@ def evaluate(
     n_rows = 1 + 2 * len(CLASSICAL[learned.name])
     console = Console()
     shown = list(track(rows, "evaluating", total=n_rows, console=Console(stderr=True), transient=True))
-    console.print(
-        f"N={scenario.N}, L={scenario.L}, M={scenario.M}, noise_var={scenario.noise_var:g}, {scenario.activity}"
-    )
+    console.print(str(scenario))
     console.print(_table(shown))
     console.print(f"± is a 95 % interval: over {n_test} samples, for Gaussian pilots over {n_draws} draws of them.")
 

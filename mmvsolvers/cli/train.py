@@ -55,7 +55,8 @@ def train(
 ) -> None:
     """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
     require_torch()
-    from mmvsolvers_nn import Architecture, Configuration, Optimisation, Scenario
+    from mmvsolvers.scenario import Scenario
+    from mmvsolvers_nn import Architecture, Configuration, Optimisation
     from mmvsolvers_nn import train as run
 
     configuration = Configuration(

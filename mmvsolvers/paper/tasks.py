@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.comparison import Setting
+from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Decoder, Evaluation, evaluate
 from mmvsolvers.metrics import Estimate
 from mmvsolvers.ml_mmse import mmse_estimate
@@ -24,7 +25,7 @@ from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Scene, Scheme
 from mmvsolvers.paper.scales import Scale
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import DivergenceWarning, SolverResult
-from mmvsolvers.scenarios import MMVData
+from mmvsolvers.scenario import Scenario
 
 SEED = 0
 
@@ -257,8 +258,6 @@ def versions(with_torch: bool) -> str:
 
 
 def _scenario(scene: Scene) -> Any:
-    from mmvsolvers_nn import Scenario
-
     return Scenario(N=scene.N, L=scene.L, M=scene.M, activity=scene.activity, noise_var=NOISE_VAR)
 
 

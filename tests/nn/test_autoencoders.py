@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from mmvsolvers import SingleActiveGroup, draw_pilots
+from mmvsolvers import Scenario, SingleActiveGroup, draw_pilots
 from mmvsolvers_nn import functional
 from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Scenario, build
+from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, build
 
 N, L, M, T = 20, 8, 3, 6
 SCENARIO = Scenario(N=N, L=L, M=M, activity=SingleActiveGroup(0.2), noise_var=0.05)
@@ -17,7 +17,7 @@ def make(scheme: str, **options) -> AutoEncoder:
 
 def received(model: AutoEncoder, seed: int = 3) -> torch.Tensor:
     A = model.encoder().detach().numpy()
-    return torch.from_numpy(SCENARIO.generate(np.random.default_rng(seed), T, pilots=A).Y)
+    return torch.from_numpy(SCENARIO.draw(np.random.default_rng(seed), T, pilots=A, dtype=np.complex64).Y)
 
 
 def unrolled(scheme: str, A: torch.Tensor, Y: torch.Tensor, U: int) -> functional.Recovery:
@@ -61,7 +61,7 @@ def test_all_sizes_decode_but_nothing_at_all(scheme, U, V):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_parameter_is_real_and_is_trained_by_the_loss(scheme):
     model = make(scheme, U=3, residual=False)
-    data = SCENARIO.generate(np.random.default_rng(0), 40)
+    data = SCENARIO.draw(np.random.default_rng(0), 40, dtype=np.complex64)
     Z = torch.zeros(40, L, M, dtype=torch.complex64)
     model.loss(torch.from_numpy(data.X), Z, torch.from_numpy(data.activity)).backward()
     for name, parameter in model.named_parameters():
@@ -72,7 +72,7 @@ def test_every_parameter_is_real_and_is_trained_by_the_loss(scheme):
 
 def test_the_signal_loss_is_the_squared_error_per_device_and_antenna():
     model = make("amp_nn", U=3)
-    data = SCENARIO.generate(np.random.default_rng(0), T)
+    data = SCENARIO.draw(np.random.default_rng(0), T, dtype=np.complex64)
     X, Z = torch.from_numpy(data.X), torch.zeros(T, L, M, dtype=torch.complex64)
     with torch.no_grad():
         error = model(X, Z).X - X
@@ -82,7 +82,7 @@ def test_the_signal_loss_is_the_squared_error_per_device_and_antenna():
 
 def test_the_support_loss_is_the_cross_entropy_of_the_sigmoid_outputs():
     model = make("covariance_nn")
-    data = SCENARIO.generate(np.random.default_rng(0), T)
+    data = SCENARIO.draw(np.random.default_rng(0), T, dtype=np.complex64)
     X, Z = torch.from_numpy(data.X), torch.zeros(T, L, M, dtype=torch.complex64)
     with torch.no_grad():
         probability = torch.sigmoid(model(X, Z).score).numpy()
@@ -128,7 +128,7 @@ def test_double_computes_in_complex128():
 
 def test_detection_uses_the_fitted_threshold():
     model = make("map_nn", U=3)
-    data = SCENARIO.generate(np.random.default_rng(0), 200, pilots=model.encoder().detach().numpy())
+    data = SCENARIO.draw(np.random.default_rng(0), 200, pilots=model.encoder().detach().numpy(), dtype=np.complex64)
     with torch.no_grad():
         Y = torch.from_numpy(data.Y)
         model.threshold.fit(model.decode(Y).score, torch.from_numpy(data.activity))

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from mmvsolvers import SingleActiveGroup
+from mmvsolvers import Scenario, SingleActiveGroup
 from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.map_cd import map_cd
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Scenario, build
+from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, build
 from mmvsolvers_nn.evaluation import LearnedSolver, compare_with_classical
 
 SCENARIO = Scenario(N=16, L=14, M=3, activity=SingleActiveGroup(0.125), noise_var=0.2)
@@ -17,7 +17,7 @@ def learned(scheme: str, **options) -> LearnedSolver:
 
 
 def data(solver: LearnedSolver, T: int = 30):
-    return SCENARIO.generate(np.random.default_rng(1), T, pilots=solver.pilots)
+    return SCENARIO.draw(np.random.default_rng(1), T, pilots=solver.pilots, dtype=np.complex64)
 
 
 def test_classical_solvers_repeat_the_decoder_with_what_it_exports():
@@ -49,7 +49,7 @@ def test_a_learned_scheme_answers_like_a_solver(scheme):
 
 def test_data_received_over_other_pilots_is_refused():
     solver = learned("amp_nn", U=2)
-    other = SCENARIO.generate(np.random.default_rng(0), 3)
+    other = SCENARIO.draw(np.random.default_rng(0), 3)
     with pytest.raises(ValueError, match="over the pilots that AMP-NN was trained with"):
         solver.solve(other)
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mmvsolvers import GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers import GroupActivity, IndependentActivity, Scenario, SingleActiveGroup
 from mmvsolvers_nn import training
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, Scenario, build
+from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, build
 from mmvsolvers_nn.distributed import Processes
 from mmvsolvers_nn.files import load_weights
 from mmvsolvers_nn.reporting import Reporter
