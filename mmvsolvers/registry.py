@@ -44,7 +44,7 @@ NEEDS: Mapping[str, Need] = {
 }
 OF_ITS_FUNCTION = ("*",)
 # What holds for a solver unless its record says why not; the tests check every one of them.
-PROPERTIES = ("permutation", "rotation", "scaling", "silence")
+PROPERTIES = ("permutation", "rotation", "scaling", "silence", "field")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.covariance_lasso import covariance_lasso
+from mmvsolvers.gibbs import gibbs
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.group_lasso_bcd import group_lasso_bcd
 from mmvsolvers.m_sbl import m_sbl
@@ -14,6 +15,7 @@ from mmvsolvers.somp import somp
 __all__ = [
     "amp_mmse",
     "covariance_lasso",
+    "gibbs",
     "group_lasso_admm",
     "group_lasso_bcd",
     "m_sbl",
@@ -155,5 +157,25 @@ register(
         tuning={"update": "Of M-SBL, ratio or root [ratio]."},
         precise_options={"tol": 0.0, "max_iter": 50},
         powers={"noise_var": 2, "score": 2},
+    )
+)
+register(
+    Solver(
+        run=gibbs,
+        label="Gibbs",
+        # nobody is told the groups unasked
+        needs=("noise_var", "activity_prob", "channel_var"),
+        recovers_signal=True,
+        estimates="P(active), X",
+        reference="the posterior itself, by Gibbs sampling",
+        paper_iterations=400,
+        example_options={"max_iter": 60},
+        precise_options={"max_iter": 60},
+        powers={"noise_var": 2, "channel_var": 2, "score": 0},
+        lacks={
+            "permutation": "random numbers follow the devices' order",
+            "silence": "a silent device may have been active with a weak channel",
+            "field": "real data have the likelihood of real Gaussians",
+        },
     )
 )

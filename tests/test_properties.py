@@ -131,7 +131,7 @@ def test_silence_gives_silence(name, tol):
     assert found.converged.all()
 
 
-@every_solver
+@every_solver_with("field")
 def test_real_data_are_solved_by_the_same_formulas(name):
     A, Y, _ = make_problem(30, 20, 4, dtype=np.float64, p=0.1)
     close(run(name, A, Y), run(name, A + 0j, Y + 0j), 1e-7)
