@@ -23,7 +23,7 @@ from mmvsolvers.shared_pilots import draw_shared_pilots, map_shared
 from mmvsolvers.solvers import *  # noqa: F403
 from mmvsolvers.solvers import __all__ as _all_solvers
 from mmvsolvers.state_evolution import StateEvolution, state_evolution
-from mmvsolvers.thresholds import best_threshold
+from mmvsolvers.thresholds import EqualError, best_threshold, equal_error, threshold_at
 
 __version__ = "0.1.0"
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "ChannelModel",
     "ConvergenceWarning",
     "DivergenceWarning",
+    "EqualError",
     "Estimate",
     "Evaluation",
     "FixedActivity",
@@ -58,6 +59,7 @@ __all__ = [
     "draw_pilots",
     "draw_shared_pilots",
     "duality_gap",
+    "equal_error",
     "error_rate",
     "evaluate",
     "false_alarm",
@@ -81,6 +83,7 @@ __all__ = [
     "spread_apart",
     "state_evolution",
     "sub_coherence",
+    "threshold_at",
     "to_json",
     *_all_solvers,
 ]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from mmvsolvers.activity import ActivityModel, IndependentActivity
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Evaluation, average, evaluate
+from mmvsolvers.metrics import Estimate
 from mmvsolvers.registry import SOLVERS, Solver
 from mmvsolvers.scenario import generate
 
@@ -119,6 +120,8 @@ def compare(
 
 COLUMNS = (
     "L", "solver", "mse", "mse_low", "mse_high", "error_rate", "error_rate_low", "error_rate_high",
+    "missed_detection", "missed_detection_low", "missed_detection_high",
+    "false_alarm", "false_alarm_low", "false_alarm_high", "threshold",
     "seconds_per_sample", "n_unconverged", "n_diverged",
 )  # fmt: skip
 
@@ -132,10 +135,14 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         writer.writerow(COLUMNS)
         for row in rows:
             found = row.evaluation
-            error = ("", "", "") if found.mse is None else (found.mse.mean, found.mse.low, found.mse.high)
-            rate = (found.error_rate.mean, found.error_rate.low, found.error_rate.high)
+            figures = (found.mse, found.error_rate, found.missed_detection, found.false_alarm)
+            cells = [cell for figure in figures for cell in _cells(figure)]
             spent = (found.seconds_per_sample, found.n_unconverged, found.n_diverged)
-            writer.writerow([row.L, row.solver.name, *error, *rate, *spent])
+            writer.writerow([row.L, row.solver.name, *cells, found.threshold, *spent])
+
+
+def _cells(figure: Estimate | None) -> tuple[float | str, float | str, float | str]:
+    return ("", "", "") if figure is None else (figure.mean, figure.low, figure.high)
 
 
 def draw_figure(path: Path, rows: Sequence[Row], title: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mmvsolvers.data import MMVData
-from mmvsolvers.metrics import Estimate, error_rate, mse
+from mmvsolvers.metrics import Estimate, error_rate, false_alarm, missed_detection, mse
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.thresholds import best_threshold
 
@@ -36,6 +36,9 @@ class Evaluation:
         Mean squared error per device; None for solvers that only detect.
     error_rate : Estimate
         Share of wrong decisions at ``threshold``.
+    missed_detection, false_alarm : Estimate or None
+        Shares of the active devices called idle, and of the idle ones called active, at ``threshold``; None where the
+        test data have no such device.
     threshold : float
         The best one on the training data; scores above it mean active.
     seconds_per_sample : float
@@ -47,6 +50,8 @@ class Evaluation:
     solver: str
     mse: Estimate | None
     error_rate: Estimate
+    missed_detection: Estimate | None
+    false_alarm: Estimate | None
     threshold: float
     seconds_per_sample: float
     n_unconverged: int
@@ -83,11 +88,14 @@ def evaluate(solver: Decoder, train: MMVData, test: MMVData, **options: Any) -> 
         start = time.perf_counter()
         result = solver.solve(test, **options)
         seconds = time.perf_counter() - start
+    decision, truth = result.score > threshold, test.activity
     stopped_early = ~(result.converged | result.diverged)
     return Evaluation(
         solver=solver.name,
         mse=None if result.X is None else mse(result.X, test.X),
-        error_rate=error_rate(result.score > threshold, test.activity),
+        error_rate=error_rate(decision, truth),
+        missed_detection=missed_detection(decision, truth) if truth.any() else None,
+        false_alarm=false_alarm(decision, truth) if not truth.all() else None,
         threshold=threshold,
         seconds_per_sample=seconds / test.T,
         n_unconverged=int(stopped_early.sum()) if options.get("tol", 1.0) > 0 else 0,
@@ -104,16 +112,23 @@ def average(draws: list[Evaluation]) -> Evaluation:
     """
     if len(draws) == 1:
         return draws[0]
-    errors = [draw.mse for draw in draws if draw.mse is not None]
     return replace(
         draws[0],
-        mse=over_draws(errors) if errors else None,
+        mse=_over_some([draw.mse for draw in draws]),
         error_rate=over_draws([draw.error_rate for draw in draws]),
+        missed_detection=_over_some([draw.missed_detection for draw in draws]),
+        false_alarm=_over_some([draw.false_alarm for draw in draws]),
         threshold=sum(draw.threshold for draw in draws) / len(draws),
         seconds_per_sample=sum(draw.seconds_per_sample for draw in draws) / len(draws),
         n_unconverged=sum(draw.n_unconverged for draw in draws),
         n_diverged=sum(draw.n_diverged for draw in draws),
     )
+
+
+def _over_some(draws: Sequence[Estimate | None]) -> Estimate | None:
+    """Average over the draws that have the figure."""
+    known = [draw for draw in draws if draw is not None]
+    return over_draws(known) if known else None
 
 
 def over_draws(draws: Sequence[Estimate]) -> Estimate:

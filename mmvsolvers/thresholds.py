@@ -1,11 +1,28 @@
 """Turning scores into decisions: every threshold that matters, and the best of them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.validation import FINITE, as_real
+from mmvsolvers.validation import FINITE, Range, as_real, as_scalar
+
+_RATE = Range("from 0 to 1", lambda value: (value >= 0) & (value <= 1))
+
+
+class EqualError(NamedTuple):
+    """Where the two kinds of error are balanced.
+
+    Attributes
+    ----------
+    threshold : float
+        Scores above it mean active.
+    rate : float
+        The larger of missed detection and false alarm there.
+    """
+
+    threshold: float
+    rate: float
 
 
 def best_threshold(score: ArrayLike, activity: ArrayLike) -> float:
@@ -43,6 +60,86 @@ def best_threshold(score: ArrayLike, activity: ArrayLike) -> float:
     return float(threshold[np.argmin(missed + false_alarms)])
 
 
+def threshold_at(
+    score: ArrayLike,
+    activity: ArrayLike,
+    *,
+    false_alarm: float | None = None,
+    missed_detection: float | None = None,
+) -> float:
+    """Return the threshold that holds one kind of error to a rate and makes the fewest errors of the other kind.
+
+    Exact over all real thresholds, as :func:`best_threshold` is, and midway between the scores that it separates. The
+    rate is held on the scores given: with few of them, the true rate may be above it.
+
+    Parameters
+    ----------
+    score : array_like of any shape, real
+        The larger, the likelier to be active.
+    activity : array_like of the same shape, bool or 0/1
+        The truth.
+    false_alarm : float
+        Largest share of the idle devices that may be called active.
+    missed_detection : float
+        Largest share of the active devices that may be called idle. Exactly one of the two must be given.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        For scores that are not finite reals, activities that are not 0 or 1, different shapes, no entry; for rates
+        outside [0, 1], both or none of them, and where there is no device that the rate could be of.
+
+    Examples
+    --------
+    >>> threshold_at([0.9, 0.2, 0.6, 0.1], [True, False, False, False], false_alarm=0.4)
+    0.4
+    """
+    threshold, missed, alarms = operating_points(score, activity)
+    match false_alarm, missed_detection:
+        case (_, None) if false_alarm is not None:
+            rate = as_scalar("false_alarm", false_alarm, _RATE)
+            return float(threshold[np.flatnonzero(_shares("idle", alarms, alarms[-1]) <= rate)[-1]])
+        case (None, _) if missed_detection is not None:
+            rate = as_scalar("missed_detection", missed_detection, _RATE)
+            return float(threshold[np.flatnonzero(_shares("active", missed, missed[0]) <= rate)[0]])
+    raise ValueError("exactly one of false_alarm and missed_detection must be given")
+
+
+def equal_error(score: ArrayLike, activity: ArrayLike) -> EqualError:
+    """Return the threshold at which the larger of missed detection and false alarm is least, and that rate.
+
+    Parameters
+    ----------
+    score : array_like of any shape, real
+        The larger, the likelier to be active.
+    activity : array_like of the same shape, bool or 0/1
+        The truth.
+
+    Returns
+    -------
+    EqualError
+        ``threshold`` and ``rate``. Both kinds of error are at most ``rate``, and equal to it up to one device.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`best_threshold`, and unless there is both an active and an idle device.
+
+    Examples
+    --------
+    >>> equal_error([4.0, 3.0, 2.0, 1.0], [True, False, True, False])
+    EqualError(threshold=3.5, rate=0.5)
+    """
+    threshold, missed, alarms = operating_points(score, activity)
+    larger = np.maximum(_shares("active", missed, missed[0]), _shares("idle", alarms, alarms[-1]))
+    best = int(np.argmin(larger))
+    return EqualError(float(threshold[best]), float(larger[best]))
+
+
 def operating_points(
     score: ArrayLike, activity: ArrayLike
 ) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.int64]]:
@@ -78,6 +175,12 @@ def as_activity(name: str, value: ArrayLike) -> NDArray[np.bool_]:
         other = array[array != activity].flat[0]
         raise ValueError(f"{name} must be boolean or hold only 0 and 1 (as score > threshold does); got {other:g}")
     return activity
+
+
+def _shares(kind: str, errors: NDArray[np.int64], total: int) -> NDArray[np.float64]:
+    if total == 0:
+        raise ValueError(f"activity must hold an {kind} device: the rate is not defined")
+    return errors / total
 
 
 def _as_scores(score: ArrayLike) -> NDArray[np.floating[Any]]:

@@ -36,6 +36,8 @@ def test_measures_what_the_solver_finds_at_the_threshold_learned(data, name):
         result = solver.solve(test, **options)
     assert found.threshold == learned
     assert found.error_rate == mmv.error_rate(result.score > learned, test.activity)
+    assert found.missed_detection == mmv.missed_detection(result.score > learned, test.activity)
+    assert found.false_alarm == mmv.false_alarm(result.score > learned, test.activity)
     assert found.mse == (mmv.mse(result.X, test.X) if solver.recovers_signal else None)
     assert found.n_diverged == result.diverged.sum()
     assert found.seconds_per_sample > 0

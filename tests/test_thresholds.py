@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmvsolvers.thresholds import best_threshold, operating_points
+from mmvsolvers.thresholds import best_threshold, equal_error, operating_points, threshold_at
 
 # Few distinct values make ties, neighbours one rounding step apart make midpoints that round away.
 AWKWARD = [-1.0, 0.0, 5e-324, 1e-310, 0.5, 1.0, 1 + 2**-52, 1 - 2**-53, 1e308, 1.7e308]
@@ -101,3 +101,41 @@ BAD = [
 def test_bad_arguments_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         best_threshold(*arguments)
+
+
+@given(scores_and_activity(), st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0]))
+def test_a_rate_is_held_and_no_better_threshold_holds_it(case, rate):
+    score, activity = case
+    candidates = [np.nextafter(score.min(), -np.inf), *score]
+
+    def rates(threshold):
+        called, idle = score > threshold, ~activity
+        return (~called & activity).sum() / max(activity.sum(), 1), (called & idle).sum() / max(idle.sum(), 1)
+
+    every = [rates(threshold) for threshold in candidates]
+    if not activity.all():
+        missed, alarms = rates(threshold_at(score, activity, false_alarm=rate))
+        assert alarms <= rate
+        assert missed == min(pm for pm, pf in every if pf <= rate)
+    if activity.any():
+        missed, alarms = rates(threshold_at(score, activity, missed_detection=rate))
+        assert missed <= rate
+        assert alarms == min(pf for pm, pf in every if pm <= rate)
+    if activity.any() and not activity.all():
+        found = equal_error(score, activity)
+        assert max(rates(found.threshold)) == found.rate == min(max(both) for both in every)
+
+
+@pytest.mark.parametrize(
+    ("activity", "options", "words"),
+    [
+        ([1, 0], {}, "exactly one of false_alarm and missed_detection must be given"),
+        ([1, 0], {"false_alarm": 0.1, "missed_detection": 0.1}, "exactly one of"),
+        ([1, 0], {"false_alarm": 1.5}, "false_alarm must be from 0 to 1"),
+        ([1, 1], {"false_alarm": 0.1}, "activity must hold an idle device"),
+        ([0, 0], {"missed_detection": 0.1}, "activity must hold an active device"),
+    ],
+)
+def test_rates_that_cannot_be_held_are_refused(activity, options, words):
+    with pytest.raises(ValueError, match=words):
+        threshold_at([2.0, 1.0], activity, **options)

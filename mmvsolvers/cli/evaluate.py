@@ -42,8 +42,9 @@ def evaluate(
 def _table(rows: "list[Row]") -> "Table":
     from rich.table import Table
 
-    table = Table("scheme", "pilots", "MSE", "error rate", "ms a sample")
+    table = Table("scheme", "pilots", "MSE", "error rate", "PM", "PF", "ms a sample")
     for label, pilots, found in rows:
         error = "" if found.mse is None else str(found.mse)
-        table.add_row(label, pilots, error, str(found.error_rate), f"{1e3 * found.seconds_per_sample:.3g}")
+        shares = ["" if e is None else f"{e.mean:.2g}" for e in (found.missed_detection, found.false_alarm)]
+        table.add_row(label, pilots, error, str(found.error_rate), *shares, f"{1e3 * found.seconds_per_sample:.3g}")
     return table
