@@ -90,7 +90,7 @@ def amp_mmse(
     S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with applications in
     MIMO-based grant-free random access", IEEE JSAC 2021.
     """
-    batch = Batch.of(A, Y)
+    batch = Batch.of(A, Y).in_units(objective=2)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
     gain = batch.per_device("channel_var", channel_var, POSITIVE).astype(np.float64)
     group = as_groups(groups, batch.N, prob)
@@ -119,6 +119,7 @@ def amp_mmse(
             np.log((1 - prob) / prob)[member],
             gain * strength.astype(np.float64) ** 2,
             group,
+            batch.per_problem("channel_var", 1.0, POSITIVE, unit=(-2, 2)).astype(np.float64),
             shares,
             printed,
             max_iter,
@@ -129,7 +130,7 @@ def amp_mmse(
     result = batch.result(
         X=X,
         score=row_scores(X),
-        objective=(L * tau2).astype(batch.real_dtype),
+        objective=batch.units.leave((L * tau2).astype(batch.real_dtype), (0, 2)),
         optimality=change.astype(batch.real_dtype),
         n_iter=n_iter,
         tol=tol,

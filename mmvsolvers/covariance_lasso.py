@@ -65,14 +65,14 @@ def covariance_lasso(
     P. Pal, P. P. Vaidyanathan, "Pushing the limits of sparse support recovery using correlation information", IEEE
     Transactions on Signal Processing, 2015.
     """
-    batch = Batch.of(A, Y)
-    sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE)
+    batch = Batch.of(A, Y).in_units(objective=4, spread=4)
+    sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE, unit=(0, 2))
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     rows = np.ascontiguousarray(batch.A.T, batch.complex_dtype)
     conjugate = rows.conj()
     squares = (rows.real**2 + rows.imag**2).sum(axis=1)
-    lams = default_lam(batch, squares, sigma2) if lam is None else batch.per_problem("lam", lam, NON_NEGATIVE)
+    lams = default_lam(batch, squares, sigma2) if lam is None else batch.per_problem("lam", lam, NON_NEGATIVE, (2, 2))
     with one_blas_thread():
         room = batch.N if batch.N <= GRAM_LIMIT else 0
         gram = np.empty((room, room), batch.real_dtype)
@@ -82,7 +82,7 @@ def covariance_lasso(
     result = batch.result(
         X=None,
         score=r.astype(batch.real_dtype),
-        objective=objective.astype(batch.real_dtype),
+        objective=batch.units.leave(objective.astype(batch.real_dtype), (0, 4)),
         optimality=gap.astype(batch.real_dtype),
         n_iter=n_iter,
         tol=tol,

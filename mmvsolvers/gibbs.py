@@ -7,6 +7,7 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
+from mmvsolvers.units import power_exponents, rescaled
 from mmvsolvers.validation import (
     FINITE,
     NON_NEGATIVE,
@@ -112,14 +113,16 @@ def gibbs(
     if groups is None and couplings is None:
         relaxed = map_cd(batch.A, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
         start[:, 0] = relaxed > 0
-    rows = (batch.A.T * np.sqrt(gain)[:, None]).astype(np.complex128)
+    # Double precision needs one unit for all problems alone, and the probabilities none.
+    unit = int(power_exponents(sigma2.max()))
+    rows = rescaled((batch.A.T * np.sqrt(gain)[:, None]).astype(np.complex128), -unit)
     burn_in = int(BURN_IN * max_iter)
     with one_blas_thread():
         score, X, level, difference = kernels.gibbs.solve_batch(
             np.ascontiguousarray(rows[order]),
             first,
-            batch.Y.astype(np.complex128, copy=False),
-            sigma2.astype(np.float64),
+            rescaled(batch.Y.astype(np.complex128, copy=False), -unit),
+            rescaled(sigma2.astype(np.float64), -2 * unit),
             np.log(prob / (1 - prob))[order[first[:-1]]],
             pairs,
             1.0 if batch.A.dtype.kind == "c" else 0.5,

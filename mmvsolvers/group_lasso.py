@@ -1,5 +1,7 @@
 """What the GROUP LASSO solvers share: the scales of λ and ρ, and the duality gap."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -28,15 +30,19 @@ def lambda_max(A: ArrayLike, Y: ArrayLike) -> NDArray[np.floating]:
     TypeError, ValueError
         For an argument of a wrong type or shape; the message names it.
     """
-    batch = Batch.of(A, Y)
-    return _lambda_max(batch).reshape(batch.leading)
+    batch = Batch.of(A, Y).in_units(objective=2)
+    largest = batch.units.leave(_lambda_max(batch), (1, 1))
+    if not np.isfinite(largest).all():
+        raise ValueError(f"A and Y must be in units whose products {batch.real_dtype.name} holds; got an infinite one")
+    return largest.reshape(batch.leading)
 
 
 def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDArray[np.floating]:
     """Return by how much X may miss the GROUP LASSO optimum, in the units of the objective.
 
     With R = Y - AX, the point Θ = R·min(1, λ / max_n ‖(AᴴR)_n‖) is dual feasible, and the optimum lies above
-    D(Θ) = Re⟨Θ, Y⟩ - ½‖Θ‖²_F. Computed in double precision.
+    D(Θ) = Re⟨Θ, Y⟩ - ½‖Θ‖²_F; where λ = 0, above ½‖Y - P_A Y‖²_F with the projection on A's columns. Computed in
+    double precision.
 
     Parameters
     ----------
@@ -58,25 +64,40 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
     TypeError, ValueError
         For an argument of a wrong type, shape or range; the message names it.
     """
-    batch = Batch.of(A, Y)
-    lams = batch.per_problem("lam", lam, NON_NEGATIVE).astype(np.float64)
+    received = Batch.of(A, Y)
     estimate = as_array("X", X)
-    if estimate.shape != (*batch.leading, batch.N, batch.M):
-        raise ValueError(f"X must have shape {(*batch.leading, batch.N, batch.M)}; got {estimate.shape}")
-    double = np.result_type(batch.A, np.float64)
-    pilots = batch.A.astype(double)
+    if estimate.shape != (*received.leading, received.N, received.M):
+        raise ValueError(f"X must have shape {(*received.leading, received.N, received.M)}; got {estimate.shape}")
+    double = np.result_type(received.A, estimate, np.float64)
+    batch = replace(received, A=received.A.astype(double), Y=received.Y.astype(double)).in_units(objective=2)
+    lams = batch.per_problem("lam", lam, NON_NEGATIVE)
+    estimates = batch.units.enter(estimate.reshape(-1, batch.N, batch.M).astype(double), (-1, 1))
     gaps = [
-        _duality_gap(pilots, Y_t.astype(double), X_t, lam_t)
-        for Y_t, X_t, lam_t in zip(batch.Y, estimate.reshape(-1, batch.N, batch.M), lams, strict=True)
+        _duality_gap(batch.A, *problem)
+        for problem in zip(batch.Y, estimates, lams, least_squares_bound(batch, lams), strict=True)
     ]
-    return np.array(gaps).reshape(batch.leading)
+    return batch.units.leave(np.array(gaps), (0, 2)).reshape(batch.leading)
 
 
 def regularisation(batch: Batch, lam: ArrayLike | None) -> NDArray[np.floating]:
     """Return λ of every problem, (T,); by default ``DEFAULT_LAM_FRACTION`` of its λ_max."""
     if lam is None:
         return (DEFAULT_LAM_FRACTION * _lambda_max(batch)).astype(batch.real_dtype)
-    return batch.per_problem("lam", lam, NON_NEGATIVE)
+    return batch.per_problem("lam", lam, NON_NEGATIVE, unit=(1, 1))
+
+
+def least_squares_bound(batch: Batch, lams: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return what no X undercuts where λ = 0, half the squared distance of Y from A's columns, (T,); 0 elsewhere."""
+    bounds = np.zeros(batch.T)
+    unpenalised = np.flatnonzero(lams == 0)
+    if unpenalised.size and batch.A.shape[0] > np.linalg.matrix_rank(batch.A):
+        double = np.result_type(batch.A, np.float64)
+        basis, values, _ = np.linalg.svd(batch.A.astype(double), full_matrices=False)
+        basis = basis[:, values > np.finfo(batch.real_dtype).eps * max(batch.A.shape) * values[0]]
+        for t in unpenalised:
+            Y = batch.Y[t].astype(double)
+            bounds[t] = 0.5 * np.linalg.norm(Y - basis @ (basis.conj().T @ Y)) ** 2
+    return bounds.astype(batch.real_dtype)
 
 
 def penalty_parameter(batch: Batch, lams: NDArray[np.floating], rho: ArrayLike | str | None) -> NDArray[np.floating]:
@@ -97,9 +118,12 @@ def _lambda_max(batch: Batch) -> NDArray[np.floating]:
     return lengths.astype(batch.real_dtype)
 
 
-def _duality_gap(A: NDArray[np.inexact], Y: NDArray[np.inexact], X: NDArray[np.inexact], lam: float) -> float:
+def _duality_gap(
+    A: NDArray[np.inexact], Y: NDArray[np.inexact], X: NDArray[np.inexact], lam: float, bound: float
+) -> float:
     R = Y - A @ X
     primal = 0.5 * np.linalg.norm(R) ** 2 + lam * np.linalg.norm(X, axis=1).sum()
     largest = np.linalg.norm(A.conj().T @ R, axis=1).max()
     theta = R * (lam / largest if largest > lam else 1.0)
-    return float(primal - (np.vdot(theta, Y).real - 0.5 * np.linalg.norm(theta) ** 2))
+    dual = np.vdot(theta, Y).real - 0.5 * np.linalg.norm(theta) ** 2
+    return float(primal - max(dual, bound))

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import penalty_parameter, regularisation
+from mmvsolvers.group_lasso import least_squares_bound, penalty_parameter, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
@@ -38,8 +38,8 @@ def group_lasso_admm(
     max_iter : int
         Most iterations.
     tol : float
-        Stop a problem once its duality gap, looked at every tenth iteration, is at most ``tol`` times its objective.
-        0 runs exactly ``max_iter`` iterations.
+        Stop a problem once its duality gap, looked at every tenth iteration, is at most ``tol`` times its objective,
+        or ½‖Y‖² where λ = 0. 0 runs exactly ``max_iter`` iterations.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def group_lasso_admm(
     in MIMO-based grant-free random access", IEEE JSAC 2021. S. Boyd et al., "Distributed optimization and statistical
     learning via the alternating direction method of multipliers", 2011, sections 3.4.1 and 7.3.
     """
-    batch = Batch.of(A, Y)
+    batch = Batch.of(A, Y).in_units(objective=2)
     lams = regularisation(batch, lam)
     rhos = penalty_parameter(batch, lams, rho)
     max_iter = as_count("max_iter", max_iter)
@@ -75,11 +75,19 @@ def group_lasso_admm(
             squares,
             batch.Y,
             lams,
+            least_squares_bound(batch, lams),
             rhos,
             isinstance(rho, str),
             max_iter,
             tol,
         )
-    result = batch.result(X=X, score=row_scores(X), objective=objective, optimality=gap, n_iter=n_iter, tol=tol)
+    result = batch.result(
+        X=X,
+        score=row_scores(X),
+        objective=batch.units.leave(objective, (0, 2)),
+        optimality=gap,
+        n_iter=n_iter,
+        tol=tol,
+    )
     warn_about("group_lasso_admm", result, tol)
     return result

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import lambda_max, regularisation
+from mmvsolvers.group_lasso import lambda_max, least_squares_bound, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_count, as_scalar
@@ -35,8 +35,9 @@ def group_lasso_bcd(
     max_iter : int
         Most sweeps over the devices, or over a working set of them.
     tol : float
-        Stop a problem once its duality gap is at most ``tol`` times its objective. 0 runs exactly ``max_iter`` sweeps
-        over all devices in order, the textbook iterates; otherwise working sets and Anderson extrapolation are used.
+        Stop a problem once its duality gap is at most ``tol`` times its objective, or ½‖Y‖² where λ = 0. 0 runs
+        exactly ``max_iter`` sweeps over all devices in order, the textbook iterates; otherwise working sets and
+        Anderson extrapolation are used.
     X0 : array_like of shape (..., N, M), optional
         Where to start; zero by default.
 
@@ -67,15 +68,24 @@ def group_lasso_bcd(
     >>> mmv.group_lasso_bcd(np.eye(2), np.array([[3.0, 4.0], [0.1, 0.0]]), lam=1.0).X.round(3).tolist()
     [[2.4, 3.2], [0.0, 0.0]]
     """
-    batch = Batch.of(A, Y)
+    batch = Batch.of(A, Y).in_units(objective=2)
     lams = regularisation(batch, lam)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     X = batch.start("X0", X0)
     rows = np.ascontiguousarray(batch.A.T)
     with one_blas_thread():
-        objective, gap, n_iter = kernels.group_lasso_bcd.solve_batch(rows, rows.conj(), batch.Y, lams, X, max_iter, tol)
-    result = batch.result(X=X, score=row_scores(X), objective=objective, optimality=gap, n_iter=n_iter, tol=tol)
+        objective, gap, n_iter = kernels.group_lasso_bcd.solve_batch(
+            rows, rows.conj(), batch.Y, lams, least_squares_bound(batch, lams), X, max_iter, tol
+        )
+    result = batch.result(
+        X=X,
+        score=row_scores(X),
+        objective=batch.units.leave(objective, (0, 2)),
+        optimality=gap,
+        n_iter=n_iter,
+        tol=tol,
+    )
     warn_about("group_lasso_bcd", result, tol)
     return result
 

@@ -1,7 +1,9 @@
 """The Gaussian likelihood of the received covariance, and the descent that ML and MAP share."""
 
+from dataclasses import replace
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
@@ -17,7 +19,7 @@ def descend(
     batch: Batch,
     noise_var: ArrayLike,
     log_odds: NDArray[np.floating],
-    channel_var: NDArray[np.floating],
+    channel_var: NDArray[np.floating] | None,
     upper: NDArray[np.floating],
     *,
     max_iter: int,
@@ -25,39 +27,55 @@ def descend(
 ) -> SolverResult:
     """Minimise f(α·g) - Σ_n log_odds_n α_n over 0 ⪯ α ⪯ upper from α = 0, for every problem of a batch.
 
-    ``log_odds``, ``channel_var`` (g) and ``upper`` are validated arrays of shape (N,). See ``ml_cd`` and ``map_cd``.
+    ``log_odds``, ``channel_var`` (g; None for ones) and ``upper`` are validated arrays of shape (N,). See ``ml_cd`` and
+    ``map_cd``.
     """
-    sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE)
+    given = batch.numbers("noise_var", noise_var, POSITIVE)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
-    # Columns a_n·√g_n turn powers into activities.
-    scaled = batch.A.T * np.sqrt(channel_var).astype(batch.real_dtype)[:, None]
-    single = np.finfo(batch.real_dtype).eps * _largest_snr(batch, sigma2) < SINGLE_PRECISION_LOSS
-    real, field = (batch.real_dtype, batch.complex_dtype) if single else (np.dtype(float), np.dtype(complex))
-    with one_blas_thread():
-        value, objective, optimality, n_iter = kernels.map_cd.solve_batch(
-            np.ascontiguousarray(scaled, field),
-            batch.Y.astype(field, copy=False),
-            sigma2.astype(real),
-            log_odds.astype(real),
-            upper.astype(real),
-            max_iter,
-            tol,
-        )
-    return batch.result(
+    problem = batch.in_units(objective=0, spread=4, noise_var=given, channel_var=channel_var)
+    sigma2 = problem.per_problem("noise_var", given, POSITIVE, unit=(0, 2))
+    # α is in units of Y's power over the pilots'.
+    unit = np.ldexp(1.0, problem.units.exponents((-2, 2)))
+    value = np.empty((batch.T, batch.N), batch.real_dtype)
+    objective, optimality = np.empty(batch.T), np.empty(batch.T, batch.real_dtype)
+    n_iter = np.empty(batch.T, np.int64)
+    for chosen, real in _precisions(problem, sigma2):
+        field = np.result_type(real, np.complex64)
+        with one_blas_thread():
+            value[chosen], objective[chosen], optimality[chosen], n_iter[chosen] = kernels.map_cd.solve_batch(
+                np.ascontiguousarray(problem.A.T, field),
+                np.ascontiguousarray(problem.Y[chosen], field),
+                sigma2[chosen].astype(real),
+                log_odds.astype(real),
+                upper.astype(real),
+                unit[chosen].astype(real),
+                max_iter,
+                tol,
+            )
+    objective += _log_det_unit(problem)
+    return problem.result(
         X=None,
-        score=value.astype(batch.real_dtype, copy=False),
-        objective=objective.astype(batch.real_dtype, copy=False),
-        optimality=optimality.astype(batch.real_dtype, copy=False),
+        score=value,
+        objective=objective.astype(batch.real_dtype),
+        optimality=optimality,
         n_iter=n_iter,
         tol=tol,
     )
 
 
-def _largest_snr(batch: Batch, noise_var: NDArray[np.floating]) -> float:
-    """Return the largest ratio of mean received power to noise variance among the problems."""
+def _log_det_unit(batch: Batch) -> NDArray[np.float64]:
+    """Return what the unit of Y adds to log|Σ| of every problem, (T,)."""
+    added: NDArray[np.float64] = 2 * np.log(2) * batch.A.shape[0] * batch.units.received
+    return added
+
+
+def _precisions(batch: Batch, noise_var: NDArray[np.floating]) -> list[tuple[slice | NDArray[np.int64], DTypeLike]]:
+    """Choose the precision to compute every problem in by its mean received power over its noise variance."""
     power = np.linalg.norm(batch.Y.reshape(batch.T, -1), axis=1).astype(float) ** 2 / batch.Y[0].size
-    return float((power / noise_var).max())
+    single = np.finfo(batch.real_dtype).eps * power / noise_var < SINGLE_PRECISION_LOSS
+    parts = [(single, batch.real_dtype), (~single, np.dtype(np.float64))]
+    return [(slice(None) if chosen.all() else np.flatnonzero(chosen), real) for chosen, real in parts if chosen.any()]
 
 
 def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, gamma: ArrayLike) -> NDArray[np.floating]:
@@ -84,24 +102,32 @@ def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, ga
         For an argument of a wrong type, shape or range; the message names it.
     """
     batch = Batch.of(A, Y)
-    sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE).astype(np.float64)
     power = as_array("gamma", gamma)
     if power.shape != (*batch.leading, batch.N):
         raise ValueError(f"gamma must have shape {(*batch.leading, batch.N)}; got {power.shape}")
     if power.dtype.kind == "c" or (power < 0).any():
         raise ValueError("gamma must be real and non-negative")
-    pilots = batch.A.astype(np.result_type(batch.A, np.float64))
+    given = batch.numbers("noise_var", noise_var, POSITIVE)
+    double = np.result_type(batch.A, np.float64)
+    problem = replace(batch, A=batch.A.astype(double), Y=batch.Y.astype(double))
+    problem = problem.in_units(objective=0, noise_var=given)
     values = [
-        _negative_log_likelihood(pilots, Y_t, s, g)
-        for Y_t, s, g in zip(batch.Y, sigma2, power.reshape(-1, batch.N), strict=True)
+        _negative_log_likelihood(problem.A, *numbers)
+        for numbers in zip(
+            problem.Y,
+            problem.per_problem("noise_var", given, POSITIVE, unit=(0, 2)),
+            problem.units.enter(power.astype(float).reshape(-1, batch.N), (-2, 2)),
+            strict=True,
+        )
     ]
-    return np.array(values).reshape(batch.leading)
+    return (np.array(values) + _log_det_unit(problem)).reshape(batch.leading)
 
 
 def _negative_log_likelihood(
-    A: NDArray[np.inexact], Y: NDArray[np.inexact], noise_var: float, gamma: NDArray[np.inexact]
+    A: NDArray[np.inexact], Y: NDArray[np.inexact], noise_var: np.floating, gamma: NDArray[np.inexact]
 ) -> float:
-    covariance = (A * gamma) @ A.conj().T + noise_var * np.eye(A.shape[0])
-    factor = np.linalg.cholesky(covariance)
-    whitened = np.linalg.solve(factor, Y)
-    return float(2.0 * np.log(np.diag(factor).real).sum() + np.sum(np.abs(whitened) ** 2) / Y.shape[1])
+    # The triangular root of Σ, without forming Σ, in whose rounding errors weak noise would be lost.
+    rows = (A * np.sqrt(gamma)).conj().T
+    _, root = np.linalg.qr(np.vstack([rows, np.sqrt(noise_var) * np.eye(A.shape[0])]))
+    whitened = np.linalg.solve(root.conj().T, Y)
+    return float(2.0 * np.log(np.abs(np.diag(root))).sum() + np.sum(np.abs(whitened) ** 2) / Y.shape[1])

@@ -62,7 +62,7 @@ def ml_cd(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, *, max_iter: int = 1
     """
     batch = Batch.of(A, Y)
     # MAP with even odds, unit channels and no bound
-    log_odds, channel_var, upper = np.zeros(batch.N), np.ones(batch.N), np.full(batch.N, np.inf)
-    result = descend(batch, noise_var, log_odds, channel_var, upper, max_iter=max_iter, tol=tol)
+    log_odds, upper = np.zeros(batch.N), np.full(batch.N, np.inf)
+    result = descend(batch, noise_var, log_odds, None, upper, max_iter=max_iter, tol=tol)
     warn_about("ml_cd", result, tol)
     return result

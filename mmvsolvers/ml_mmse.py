@@ -105,13 +105,14 @@ def mmse_estimate(
 
 def _estimate(batch: Batch, noise_var: ArrayLike, power: NDArray[np.floating]) -> NDArray[np.inexact]:
     """Return the linear MMSE estimates, (..., N, M), of devices with prior powers (T, N)."""
+    problem = batch.in_units(objective=0, noise_var=batch.numbers("noise_var", noise_var, POSITIVE))
     with one_blas_thread():
         X = kernels.ml_mmse.solve_batch(
-            np.ascontiguousarray(batch.A.T, batch.complex_dtype),
-            batch.Y.astype(batch.complex_dtype, copy=False),
-            batch.per_problem("noise_var", noise_var, POSITIVE),
-            power,
+            np.ascontiguousarray(problem.A.T, batch.complex_dtype),
+            problem.Y.astype(batch.complex_dtype, copy=False),
+            problem.per_problem("noise_var", noise_var, POSITIVE, unit=(0, 2)),
+            problem.units.enter(power, (-2, 2)),
         )
-    X = X if batch.A.dtype.kind == "c" else X.real
+    X = problem.units.leave(X if batch.A.dtype.kind == "c" else np.ascontiguousarray(X.real), (-1, 1))
     estimates: NDArray[np.inexact] = X.reshape(*batch.leading, batch.N, batch.M)
     return estimates

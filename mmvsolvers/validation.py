@@ -1,15 +1,17 @@
 """Everything that looks at a user's arguments; nothing here computes an estimate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.result import SolverResult
+from mmvsolvers.units import ORDINARY, Units, exponents, fits, power_exponents, rescaled
 
 PRECISIONS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.complex64, np.complex128))
+LARGEST_COUNT = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,13 @@ def as_per_device(name: str, value: ArrayLike, N: int, admissible: Range) -> NDA
 
 
 def as_count(name: str, value: Any, at_least: int = 1) -> int:
-    """Return an integer that is not below ``at_least``."""
+    """Return an integer that is not below ``at_least``, nor beyond 64 bits."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer; got {value!r}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}; got {value}")
+    if value > LARGEST_COUNT:
+        raise ValueError(f"{name} must be at most {LARGEST_COUNT}, the largest of 64 bits; got {value}")
     return int(value)
 
 
@@ -156,11 +160,14 @@ class Batch:
         C-contiguous, same dtype as A.
     leading : tuple of int
         The leading axes ``...`` that Y came with; T is their product.
+    units : Units
+        The units that A and Y are in; see `in_units`.
     """
 
     A: NDArray[np.inexact]
     Y: NDArray[np.inexact]
     leading: tuple[int, ...]
+    units: Units
 
     @classmethod
     def of(cls, A: ArrayLike, Y: ArrayLike) -> "Batch":
@@ -176,7 +183,83 @@ class Batch:
         *leading, L, M = received.shape
         # Read-only arrays are another type to numba: compiled for once more, and rounded in another order.
         A_own, Y_own = (np.require(array, dtype, ("C", "W")) for array in (pilots, received))
-        return cls(A_own, Y_own.reshape(-1, L, M), tuple(leading))
+        Y_own = Y_own.reshape(-1, L, M)
+        return cls(A_own, Y_own, tuple(leading), Units(0, np.zeros(len(Y_own), np.int64)))
+
+    def in_units(
+        self,
+        *,
+        objective: int,
+        spread: int = 2,
+        noise_var: NDArray[np.float64] | None = None,
+        channel_var: NDArray[np.floating] | None = None,
+    ) -> "Batch":
+        """Return the same problems in units in which their numbers are ordinary; ordinary problems stay as they are.
+
+        Parameters
+        ----------
+        objective : int
+            The power of Y's unit that the solver's objective is in.
+        spread : {2, 4}
+            The power of the pilots' norms that the solver computes with.
+        noise_var : ndarray of shape (T,), optional
+            σ², which gives the unit of Y. By default the largest entry of Y does.
+        channel_var : ndarray of shape (N,), optional
+            Variances g to be put into the pilots: A becomes A·√g.
+
+        Raises
+        ------
+        ValueError
+            Where numbers of one problem differ by more than the exponents of the precision hold.
+        """
+        sizes, received = _largest(self.A, axis=0), _largest(self.Y.reshape(self.T, -1), axis=1)
+        pilots = int(exponents(sizes.max()))
+        units = exponents(received) if noise_var is None else power_exponents(noise_var)
+        A = rescaled(self.A, -pilots)
+        if channel_var is not None:
+            gain = int(power_exponents(channel_var.max()))
+            A = A * np.sqrt(np.ldexp(channel_var, -2 * gain)).astype(self.real_dtype)
+            pilots += gain
+            sizes = _largest(A, axis=0)
+        problem = replace(self, A=A, Y=rescaled(self.Y, -units), units=Units(pilots, units))
+        self._check_spread(sizes, spread, channel_var is not None)
+        if noise_var is not None:
+            self._check_ratio(received, units, noise_var)
+        self._check_outcome(problem.units, received, objective)
+        return problem
+
+    def _check_spread(self, sizes: NDArray[np.floating], spread: int, weighted: bool) -> None:
+        least, most = float(sizes.min()), float(sizes.max())
+        limits = np.finfo(self.real_dtype)
+        if least > 0 and spread * (np.log2(most) - np.log2(least)) < -limits.minexp - limits.nmant:
+            return
+        raise ValueError(
+            f"A must have columns{' times the roots of channel_var' * weighted} whose sizes differ by less than the "
+            f"exponents of {self.real_dtype.name} hold; got largest entries from {least:.2g} to {most:.2g}"
+        )
+
+    def _check_ratio(
+        self, received: NDArray[np.floating], units: NDArray[np.int64], noise_var: NDArray[np.float64]
+    ) -> None:
+        limits = np.finfo(self.real_dtype)
+        far = np.frexp(received)[1] - units > limits.maxexp // 2 - 2 * ORDINARY
+        if far.any():
+            t = int(np.argmax(far))
+            raise ValueError(
+                f"noise_var must not be so small beside Y that their ratio leaves the exponents of "
+                f"{self.real_dtype.name}; got {noise_var[t]:.2g} for entries of Y up to {received[t]:.2g}"
+            )
+
+    def _check_outcome(self, units: Units, received: NDArray[np.floating], objective: int) -> None:
+        for what, unit in (("powers of X", (-2, 2)), ("an objective", (0, objective))):
+            bad = ~fits(units.exponents(unit), self.real_dtype)
+            if bad.any():
+                t = int(np.argmax(bad))
+                raise ValueError(
+                    f"A and Y must be in units whose answers {self.real_dtype.name} holds; got entries of Y up to "
+                    f"{received[t]:.2g}, for {what} of the size 2**{units.exponents(unit)[t]}: "
+                    "choose other units or double precision"
+                )
 
     @property
     def T(self) -> int:
@@ -203,18 +286,42 @@ class Batch:
         """The real dtype of the same precision."""
         return np.dtype(self.A.real.dtype)
 
-    def per_problem(self, name: str, value: ArrayLike, admissible: Range) -> NDArray[np.floating]:
-        """Spread a scalar or an array of shape ``leading`` over the problems: (T,), real."""
+    def numbers(self, name: str, value: ArrayLike, admissible: Range) -> NDArray[np.float64]:
+        """Spread a scalar or an array of shape ``leading`` over the problems: (T,), as the user gave it."""
         array = as_real(name, value, admissible)
         if array.shape not in ((), self.leading):
             raise ValueError(
                 f"{name} must be a scalar or have shape {self.leading}, one per problem; got {array.shape}"
             )
-        return np.require(np.broadcast_to(array, self.leading).reshape(self.T), self.real_dtype, ("C", "W"))
+        return np.broadcast_to(array, self.leading).reshape(self.T)
+
+    def per_problem(
+        self, name: str, value: ArrayLike, admissible: Range, unit: tuple[int, int] = (0, 0)
+    ) -> NDArray[np.floating]:
+        """Spread a scalar or an array of shape ``leading`` over the problems: (T,), real, in the given unit."""
+        array = self.numbers(name, value, admissible)
+        return np.require(self._fitting(name, array, self.units.enter(array, unit)), None, ("C", "W"))
 
     def per_device(self, name: str, value: ArrayLike, admissible: Range) -> NDArray[np.floating]:
         """Spread a scalar or an array of shape (N,) over the devices: (N,), real."""
-        return as_per_device(name, value, self.N, admissible).astype(self.real_dtype)
+        array = as_per_device(name, value, self.N, admissible)
+        spread = self._fitting(name, array, array)
+        if not admissible.contains(spread).all():
+            raise ValueError(
+                f"{name} must be {admissible.words}, in {self.real_dtype.name} too; got {array.max():.17g}"
+            )
+        return spread
+
+    def _fitting(self, name: str, given: NDArray[np.floating], wanted: NDArray[np.inexact]) -> NDArray[np.floating]:
+        """Cast ``wanted`` to the precision, unless its exponents cannot hold it."""
+        with np.errstate(over="ignore", under="ignore"):
+            cast = wanted.astype(self.real_dtype)
+        bad = (np.abs(cast) < np.finfo(self.real_dtype).tiny) & (given != 0) | np.isinf(cast) & ~np.isinf(given)
+        if bad.any():
+            raise ValueError(
+                f"{name} must not leave the exponents of {self.real_dtype.name} beside A and Y; got {given[bad][0]:g}"
+            )
+        return cast
 
     def start(self, name: str, value: ArrayLike | None) -> NDArray[np.inexact]:
         """Return a start point (T, N, M) of the solver's own: zeros, or a copy of the user's (..., N, M)."""
@@ -226,7 +333,14 @@ class Batch:
             raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
         if array.dtype.kind == "c" and self.A.dtype.kind != "c":
             raise TypeError(f"{name} must be real where A and Y are; got {array.dtype.name}")
-        return np.array(array, dtype=self.A.dtype, order="C").reshape(self.T, self.N, self.M)
+        start = self.units.enter(np.array(array, order="C").reshape(self.T, self.N, self.M), (-1, 1))
+        start = np.array(start, dtype=self.A.dtype)
+        if not np.isfinite(start).all():
+            raise ValueError(
+                f"{name} must not leave the exponents of {self.real_dtype.name} beside A and Y; "
+                f"got entries up to {np.abs(array).max():.2g}"
+            )
+        return start
 
     def result(
         self,
@@ -239,15 +353,27 @@ class Batch:
         tol: float,
         diverged: NDArray[np.bool_] | None = None,
     ) -> SolverResult:
-        """Give the flat arrays of a kernel their leading axes back."""
+        """Give the flat arrays of a kernel their units and leading axes back; the objective has its unit already."""
         if diverged is None:
             diverged = np.zeros(self.T, np.bool_)
+        if X is not None:
+            X = self.units.leave(X, (-1, 1))
+        score = self.units.leave(score, (-2, 2)).real
+        finite = np.isfinite(objective) & np.isfinite(score).all(axis=1)
         return SolverResult(
             X=None if X is None else X.reshape(*self.leading, self.N, self.M),
             score=score.reshape(*self.leading, self.N),
             objective=objective.reshape(self.leading),
             optimality=optimality.reshape(self.leading),
             n_iter=n_iter.reshape(self.leading),
-            converged=((optimality <= tol) & ~diverged).reshape(self.leading),
+            converged=((optimality <= tol) & finite & ~diverged).reshape(self.leading),
             diverged=diverged.reshape(self.leading),
         )
+
+
+def _largest(array: NDArray[np.inexact], axis: int) -> NDArray[np.floating]:
+    """Return the largest magnitude of a real or imaginary part along an axis of a matrix."""
+    parts = array.view(array.real.dtype).reshape(*array.shape, -1)
+    both = (axis, 2)
+    largest: NDArray[np.floating] = np.maximum(parts.max(axis=both), -parts.min(axis=both))
+    return largest

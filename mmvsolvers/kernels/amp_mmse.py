@@ -161,19 +161,19 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
 
 
 @njit(parallel=True)
-def solve_batch(A, conjugate, Y, log_odds_silent, variance, group, damping, printed, max_iter, tol):
+def solve_batch(A, conjugate, Y, log_odds_silent, variance, group, unit, damping, printed, max_iter, tol):
     """Solve T problems in parallel, on the scaled model.
 
-    A is (L, N), conjugate a_nᴴ (N, L), Y (T, L, M), log_odds_silent (G,), variance and group (N,),
-    damping (T,). Returns
-    X (T, N, M), τ², the last relative change, n_iter and diverged, (T,).
+    A is (L, N), conjugate a_nᴴ (N, L), Y (T, L, M), log_odds_silent (G,), variance and group (N,), unit what the
+    variances are multiplied by, and damping, (T,). Returns X (T, N, M), τ², the last relative change, n_iter and
+    diverged, (T,).
     """
     T, _, M = Y.shape
     X = np.zeros((T, A.shape[1], M), A.dtype)
     tau2, change = np.empty(T, variance.dtype), np.empty(T, variance.dtype)
     n_iter, diverged = np.empty(T, np.int64), np.empty(T, np.bool_)
-    prior = Prior(log_odds_silent, variance, group)
     for t in prange(T):
+        prior = Prior(log_odds_silent, unit[t] * variance, group)
         tau2[t], change[t], n_iter[t], diverged[t] = solve(
             A, conjugate, Y[t], prior, damping[t], printed, X[t], max_iter, tol
         )

@@ -84,7 +84,7 @@ def rebalance(rho, primal, dual, C):
 
 
 @njit()
-def solve(A, conjugate, squares, Y, lam, rho, adaptive, X, max_iter, tol):
+def solve(A, conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol):
     """Solve one problem from X = 0, in place; return objective, relative gap and iterations done."""
     state = State(
         X,
@@ -105,24 +105,24 @@ def solve(A, conjugate, squares, Y, lam, rho, adaptive, X, max_iter, tol):
             for i in range(R.shape[0]):
                 for m in range(R.shape[1]):
                     R[i, m] = Y[i, m] - X.shape[0] * state.mean[i, m]
-            objective, gap = certificate(conjugate, Y, lam, X, R, lengths)
+            objective, gap = certificate(conjugate, Y, lam, bound, X, R, lengths)
         if adaptive and done % CHECK_EVERY == 0:
             rho = rebalance(rho, primal, dual, state.C)
     return objective, gap, done
 
 
 @njit(parallel=True)
-def solve_batch(A, conjugate, squares, Y, lam, rho, adaptive, max_iter, tol):
+def solve_batch(A, conjugate, squares, Y, lam, bound, rho, adaptive, max_iter, tol):
     """Solve T problems in parallel.
 
-    A is (L, N), conjugate a_nᴴ (N, L), squares ‖a_n‖² (N,), Y (T, L, M), lam and rho (T,). Returns X (T, N, M),
-    objective, relative gap and n_iter, (T,).
+    A is (L, N), conjugate a_nᴴ (N, L), squares ‖a_n‖² (N,), Y (T, L, M), lam, a lower bound of the optimum and
+    rho (T,). Returns X (T, N, M), objective, relative gap and n_iter, (T,).
     """
     T, _, M = Y.shape
     X = np.zeros((T, A.shape[1], M), A.dtype)
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
     for t in prange(T):
         objective[t], gap[t], n_iter[t] = solve(
-            A, conjugate, squares, Y[t], lam[t], rho[t], adaptive, X[t], max_iter, tol
+            A, conjugate, squares, Y[t], lam[t], bound[t], rho[t], adaptive, X[t], max_iter, tol
         )
     return X, objective, gap, n_iter

@@ -209,8 +209,12 @@ def set_residual(rows, Y, X, R):
 
 
 @njit()
-def certificate(conjugate, Y, lam, X, R, lengths):
-    """Set ``lengths`` to ‖a_nᴴR‖ of every pilot; return the objective and its relative duality gap."""
+def certificate(conjugate, Y, lam, bound, X, R, lengths):
+    """Set ``lengths`` to ‖a_nᴴR‖ of every pilot; return the objective and its relative duality gap.
+
+    ``bound`` is a lower bound of the optimum known beforehand. At λ = 0, where Θ is zero and the optimum may be, the
+    gap is what the objective exceeds that bound by, relative to ½‖Y‖².
+    """
     products = np.dot(conjugate, R)
     largest = 0.0
     for n in range(lengths.size):
@@ -224,8 +228,12 @@ def certificate(conjugate, Y, lam, X, R, lengths):
         penalty += np.sqrt(squared_norm(X[n]))
     scale = lam / largest if largest > lam else 1.0
     primal = 0.5 * fit + lam * penalty
-    gap = primal - scale * inner + 0.5 * scale * scale * fit
-    return primal, max(gap, 0.0) / primal if primal > 0.0 else 0.0
+    gap, reference = primal - scale * inner + 0.5 * scale * scale * fit, primal
+    if lam == 0.0:
+        gap, reference = primal - bound, 0.0
+        for i in range(Y.shape[0]):
+            reference += 0.5 * squared_norm(Y[i])
+    return primal, max(gap, 0.0) / reference if reference > 0.0 else 0.0
 
 
 @njit()
@@ -295,7 +303,7 @@ def make_scratch(Y):
 
 
 @njit()
-def accelerated_sweeps(pilots, Y, lam, X, target, max_sweeps):
+def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
     """Sweep, extrapolating where that lowers the objective, until the relative gap is ``target``; return the sweeps."""
     state, scratch = start_state(pilots, Y, X), make_scratch(Y)
     history = np.empty((DEPTH + 1, *X.shape), X.dtype)
@@ -308,12 +316,12 @@ def accelerated_sweeps(pilots, Y, lam, X, target, max_sweeps):
             sweep(pilots, lam, state, scratch)
             copy_into(history[k + 1], X)
             done += 1
-        objective, gap = certificate(pilots.conjugate, Y, lam, X, state.R, lengths)
+        objective, gap = certificate(pilots.conjugate, Y, lam, bound, X, state.R, lengths)
         if gap <= target or done >= max_sweeps:
             break
         extrapolate(history, X_ahead)
         set_residual(pilots.rows, Y, X_ahead, R_ahead)
-        objective_ahead, gap_ahead = certificate(pilots.conjugate, Y, lam, X_ahead, R_ahead, lengths)
+        objective_ahead, gap_ahead = certificate(pilots.conjugate, Y, lam, bound, X_ahead, R_ahead, lengths)
         if objective_ahead < objective:
             subtract(state.R, R_ahead)
             state.moved[0] += np.sqrt(squared_norm(state.R.ravel()))
@@ -325,8 +333,10 @@ def accelerated_sweeps(pilots, Y, lam, X, target, max_sweeps):
 
 
 @njit()
-def working_set(lengths, X):
-    """Return the active devices and those with the largest ‖a_nᴴR‖, in ascending order."""
+def working_set(lengths, lam, X):
+    """Return the active devices and those with the largest ‖a_nᴴR‖, in ascending order; all where λ = 0."""
+    if lam == 0.0:
+        return np.arange(lengths.size)
     active = active_rows(X)
     size = min(lengths.size, max(SMALLEST_SET, GROWTH * active.size))
     priority = -lengths
@@ -340,46 +350,47 @@ def working_set(lengths, X):
 
 
 @njit()
-def solve_to_tolerance(pilots, Y, lam, X, max_iter, tol):
+def solve_to_tolerance(pilots, Y, lam, bound, X, max_iter, tol):
     """Solve one problem from X, in place; return objective, relative gap and sweeps done."""
     R = np.empty_like(Y)
     lengths = np.empty(X.shape[0])
     done = 0
     while True:
         set_residual(pilots.rows, Y, X, R)
-        objective, gap = certificate(pilots.conjugate, Y, lam, X, R, lengths)
+        objective, gap = certificate(pilots.conjugate, Y, lam, bound, X, R, lengths)
         if gap <= tol or done >= max_iter:
             return objective, gap, done
-        devices = working_set(lengths, X)
+        devices = working_set(lengths, lam, X)
         X_set = gather_rows(X, devices)
         target = max(INNER_REDUCTION * gap, 0.5 * tol)
-        done += accelerated_sweeps(choose_pilots(pilots, devices), Y, lam, X_set, target, max_iter - done)
+        done += accelerated_sweeps(choose_pilots(pilots, devices), Y, lam, bound, X_set, target, max_iter - done)
         scatter_rows(X, devices, X_set)
 
 
 @njit()
-def solve_sweeps(pilots, Y, lam, X, max_iter):
+def solve_sweeps(pilots, Y, lam, bound, X, max_iter):
     """Make ``max_iter`` textbook sweeps from X, in place; return objective, relative gap and sweeps done."""
     state, scratch = start_state(pilots, Y, X), make_scratch(Y)
     for _ in range(max_iter):
         sweep(pilots, lam, state, scratch)
     set_residual(pilots.rows, Y, X, state.R)
-    objective, gap = certificate(pilots.conjugate, Y, lam, X, state.R, np.empty(X.shape[0]))
+    objective, gap = certificate(pilots.conjugate, Y, lam, bound, X, state.R, np.empty(X.shape[0]))
     return objective, gap, max_iter
 
 
 @njit(parallel=True)
-def solve_batch(rows, conjugate, Y, lam, X, max_iter, tol):
+def solve_batch(rows, conjugate, Y, lam, bound, X, max_iter, tol):
     """Solve T problems in parallel, from X (T, N, M), in place.
 
-    rows and conjugate are a_nᵀ and a_nᴴ (N, L), Y (T, L, M), lam (T,). Returns objective, relative gap, n_iter, (T,).
+    rows and conjugate are a_nᵀ and a_nᴴ (N, L), Y (T, L, M), lam and a lower bound of the optimum (T,). Returns
+    objective, relative gap, n_iter, (T,).
     """
     T = Y.shape[0]
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
     for t in prange(T):
         if tol > 0.0:
-            objective[t], gap[t], n_iter[t] = solve_to_tolerance(pilots, Y[t], lam[t], X[t], max_iter, tol)
+            objective[t], gap[t], n_iter[t] = solve_to_tolerance(pilots, Y[t], lam[t], bound[t], X[t], max_iter, tol)
         else:
-            objective[t], gap[t], n_iter[t] = solve_sweeps(pilots, Y[t], lam[t], X[t], max_iter)
+            objective[t], gap[t], n_iter[t] = solve_sweeps(pilots, Y[t], lam[t], bound[t], X[t], max_iter)
     return objective, gap, n_iter

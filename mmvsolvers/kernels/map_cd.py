@@ -43,6 +43,8 @@ LIKELY_REDUCTION = 0.1
 LIKELY_SWEEPS = 20
 # It gives up after this many full sweeps without a new smallest step: the precision is exhausted.
 STALL = 15
+# Σ is formed where its rounding errors are at most this fraction of the noise.
+ROUNDING = 1e-6
 
 # One problem's prior: real, (N,) each.
 Prior = namedtuple("Prior", "log_odds upper")
@@ -234,19 +236,68 @@ def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
 
 
 @njit()
-def rebuild_inverse(AT, noise_var, value, inverse):
-    """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return Σ."""
+def weighted_rows(AT, value):
+    """Return the rows a_nᵀ√value_n of the active devices, in double precision."""
     active = np.flatnonzero(value > 0.0)
     # float64 times any precision is double precision, real or complex as A is
-    rows = AT[active] * np.sqrt(value[active].astype(np.float64)).reshape(-1, 1)
+    return AT[active] * np.sqrt(value[active].astype(np.float64)).reshape(-1, 1)
+
+
+@njit()
+def rebuild_inverse(AT, noise_var, value, inverse):
+    """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return Σ and whether it may be trusted.
+
+    Where the noise is lost in the rounding errors of Σ, Σ⁻¹ comes from a whitener of it instead.
+    """
+    rows = weighted_rows(AT, value)
     covariance = np.dot(rows.T, np.conj(rows))
+    power = 0.0
     for i in range(AT.shape[1]):
+        power += covariance[i, i].real
         covariance[i, i] += noise_var
-    exact = np.linalg.inv(covariance)
+    sound = power * np.finfo(np.float64).eps < ROUNDING * noise_var
+    # not where there is anything to overflow: LAPACK would raise
+    if sound:
+        exact = np.linalg.inv(covariance)
+    else:
+        root = whitener(rows, noise_var)
+        exact = np.dot(np.conj(root).T, root)
     for i in range(AT.shape[1]):
         for j in range(AT.shape[1]):
             inverse[i, j] = exact[i, j]
-    return covariance
+    return covariance, sound
+
+
+@njit()
+def whitener(rows, noise_var):
+    """Return W, lower triangular, with WΣWᴴ = I for Σ = Σ_k rows_kᵀ rows_k* + σ²I, without ever forming Σ.
+
+    Rotations put one row after the other into a triangular root of Σ, so that the rounding errors are those of the
+    root, whose condition number is the root of Σ's.
+    """
+    L = rows.shape[1]
+    root = np.zeros((L, L), rows.dtype)
+    for i in range(L):
+        root[i, i] = np.sqrt(noise_var)
+    for k in range(rows.shape[0]):
+        x = rows[k].copy()
+        for i in range(L):
+            diagonal = root[i, i].real
+            length = np.sqrt(diagonal * diagonal + x[i].real * x[i].real + x[i].imag * x[i].imag)
+            cosine, sine = diagonal / length, x[i] / length
+            for j in range(i, L):
+                kept = root[j, i]
+                root[j, i] = cosine * kept + np.conj(sine) * x[j]
+                x[j] = cosine * x[j] - sine * kept
+    inverse = np.zeros((L, L), rows.dtype)
+    for i in range(L):
+        inverse[i, i] = 1.0 / root[i, i].real
+        for j in range(i):
+            for k in range(j + 1):
+                inverse[i, k] -= root[i, j] * inverse[j, k]
+        for k in range(i):
+            inverse[i, k] /= root[i, i].real
+    return inverse
 
 
 @njit()
@@ -260,6 +311,33 @@ def objective(Y, covariance, value, prior, inverse):
     for i in range(Y.shape[0]):
         fit += real_inner(Y[i], whitened[i])
     return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value)
+
+
+@njit()
+def whitened_judgement(AT, Y, noise_var, value, prior):
+    """Return the objective and the largest scaled step left, where Σ may not be trusted: see `whitener`."""
+    root = whitener(weighted_rows(AT, value), noise_var)
+    # float64 times any precision is double precision, real or complex as A is
+    received = np.dot(root, Y * np.ones((1, 1)))
+    fit, log_det, largest = 0.0, 0.0, 0.0
+    for i in range(Y.shape[0]):
+        fit += squared_norm(received[i])
+        log_det -= 2.0 * np.log(root[i, i].real)
+    adjoint = np.ascontiguousarray(np.conj(received.T))
+    pilot, correlation = np.empty(Y.shape[0], root.dtype), np.empty(Y.shape[1], root.dtype)
+    for n in range(value.size):
+        for i in range(pilot.size):
+            pilot[i] = 0.0
+            for j in range(i + 1):
+                pilot[i] += root[i, j] * AT[n, j]
+        for m in range(correlation.size):
+            correlation[m] = 0.0
+            for i in range(pilot.size):
+                correlation[m] += adjoint[m, i] * pilot[i]
+        q, r = squared_norm(pilot), squared_norm(correlation) / correlation.size
+        d = coordinate_step(q, r, float(value[n]), float(prior.log_odds[n]), float(prior.upper[n]))
+        largest = max(largest, abs(d) * q)
+    return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value), largest
 
 
 @njit()
@@ -335,7 +413,7 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
         stalled = 0 if largest < smallest or tol == 0.0 else stalled + 1
         smallest = min(largest, smallest)
         if largest <= tol or done == max_iter or stalled == STALL:
-            covariance = rebuild_inverse(AT, noise_var, state.value, state.inverse)
+            covariance, sound = rebuild_inverse(AT, noise_var, state.value, state.inverse)
             optimality = stationarity(AT, Y, column_norms, order, prior, state, scratch)
         elif tol > 0.0:
             enough = max(LIKELY_REDUCTION * largest, 0.5 * tol)
@@ -344,15 +422,19 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
                 order, n_likely = likely_first(order, state)
                 if sweep(AT, Y, column_norms, order[:n_likely], prior, state, scratch) <= enough:
                     break
-    return objective(Y, covariance, state.value, prior, state.inverse), optimality, done
+    if sound:
+        value_there = objective(Y, covariance, state.value, prior, state.inverse)
+    else:
+        value_there, optimality = whitened_judgement(AT, Y, noise_var, state.value, prior)
+    return value_there, optimality, done
 
 
 @njit(parallel=True)
-def solve_batch(AT, Y, noise_var, log_odds, upper, max_iter, tol):
+def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol):
     """Solve T problems in parallel.
 
-    AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,). Returns value (T, N), objective (T,),
-    optimality (T,) and n_iter (T,).
+    AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), unit what one ``value`` is worth in them (T,).
+    Returns value (T, N), objective (T,), optimality (T,) and n_iter (T,).
     """
     T = Y.shape[0]
     N = AT.shape[0]
@@ -361,8 +443,8 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, max_iter, tol):
     optimality = np.empty(T, noise_var.dtype)
     n_iter = np.empty(T, np.int64)
     column_norms = row_norms(AT)
-    prior = Prior(log_odds, upper)
     for t in prange(T):
+        prior = Prior(log_odds * unit[t], upper / unit[t])
         objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], noise_var[t], column_norms, prior, max_iter, tol, value[t]
         )

@@ -1,0 +1,71 @@
+"""Units in which the numbers of a problem are ordinary: powers of two, so that changing to them and back is exact."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", bound=np.inexact)
+
+# Amplitudes from 2⁻¹² to 2¹² are ordinary: kernels multiply up to eight of them, which any precision can hold.
+ORDINARY = 12
+
+
+def exponents(amplitudes: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the exponents of the powers of two just above ``amplitudes``, 0 for zeros and ordinary ones."""
+    found = np.frexp(amplitudes)[1].astype(np.int64)
+    return np.where(np.abs(found) <= ORDINARY, 0, found)
+
+
+def power_exponents(powers: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the exponents of the amplitudes' units where squares of amplitudes are given."""
+    found = np.frexp(powers)[1].astype(np.int64) >> 1
+    return np.where(np.abs(found) <= ORDINARY, 0, found)
+
+
+def rescaled(array: NDArray[Number], exponents: NDArray[np.int64] | int) -> NDArray[Number]:
+    """Return ``array`` times 2 to the power ``exponents``, one per entry of its first axes; itself where that is 1."""
+    if not np.any(exponents):
+        return array
+    shift = np.asarray(exponents)
+    parts = np.ascontiguousarray(array).view(array.real.dtype).reshape(*array.shape, -1)
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(parts, shift.reshape(shift.shape + (1,) * (parts.ndim - shift.ndim)))
+    return np.ascontiguousarray(scaled).view(array.dtype).reshape(array.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The units of A and of the problems' Y: 2 to these powers. X is in units of the second over the first.
+
+    A unit of anything else is a pair of exponents: (1, 1) is that of AᴴY, (0, 2) that of a power of Y.
+
+    Attributes
+    ----------
+    pilots : int
+        Exponent of A's unit.
+    received : ndarray of shape (T,), int64
+        Exponents of the units of Y, problem by problem.
+    """
+
+    pilots: int
+    received: NDArray[np.int64]
+
+    def exponents(self, unit: tuple[int, int]) -> NDArray[np.int64]:
+        """Return the exponents of a unit, (T,)."""
+        return unit[0] * self.pilots + unit[1] * self.received
+
+    def enter(self, values: NDArray[Number], unit: tuple[int, int]) -> NDArray[Number]:
+        """Express numbers with leading axis T in the unit."""
+        return rescaled(values, -self.exponents(unit))
+
+    def leave(self, values: NDArray[Number], unit: tuple[int, int]) -> NDArray[Number]:
+        """Give numbers with leading axis T in the unit their own size back."""
+        return rescaled(values, self.exponents(unit))
+
+
+def fits(exponents: NDArray[np.int64], dtype: np.dtype[np.floating]) -> NDArray[np.bool_]:
+    """Tell which powers of two ``dtype`` holds with room around them."""
+    limits = np.finfo(dtype)
+    return (exponents >= limits.minexp + ORDINARY) & (exponents <= limits.maxexp - ORDINARY)
