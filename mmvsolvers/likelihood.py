@@ -34,7 +34,7 @@ def descend(
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     problem = batch.in_units(objective=0, spread=4, noise_var=given, channel_var=channel_var)
-    sigma2 = problem.per_problem("noise_var", given, POSITIVE, unit=(0, 2))
+    sigma2 = problem.entered("noise_var", given, (0, 2))
     # α is in units of Y's power over the pilots'.
     unit = np.ldexp(1.0, problem.units.exponents((-2, 2)))
     value = np.empty((batch.T, batch.N), batch.real_dtype)
@@ -115,7 +115,7 @@ def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, ga
         _negative_log_likelihood(problem.A, *numbers)
         for numbers in zip(
             problem.Y,
-            problem.per_problem("noise_var", given, POSITIVE, unit=(0, 2)),
+            problem.entered("noise_var", given, (0, 2)),
             problem.units.enter(power.astype(float).reshape(-1, batch.N), (-2, 2)),
             strict=True,
         )

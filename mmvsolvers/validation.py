@@ -299,8 +299,11 @@ class Batch:
         self, name: str, value: ArrayLike, admissible: Range, unit: tuple[int, int] = (0, 0)
     ) -> NDArray[np.floating]:
         """Spread a scalar or an array of shape ``leading`` over the problems: (T,), real, in the given unit."""
-        array = self.numbers(name, value, admissible)
-        return np.require(self._fitting(name, array, self.units.enter(array, unit)), None, ("C", "W"))
+        return self.entered(name, self.numbers(name, value, admissible), unit)
+
+    def entered(self, name: str, numbers: NDArray[np.floating], unit: tuple[int, int]) -> NDArray[np.floating]:
+        """Express numbers of the problems, (T,), in the given unit and the common precision, which must hold them."""
+        return self._fitting(name, numbers, self.units.enter(numbers, unit))
 
     def per_device(self, name: str, value: ArrayLike, admissible: Range) -> NDArray[np.floating]:
         """Spread a scalar or an array of shape (N,) over the devices: (N,), real."""
