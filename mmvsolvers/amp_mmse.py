@@ -93,6 +93,8 @@ def amp_mmse(
     batch = Batch.of(A, Y).in_units(objective=2)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
     gain = batch.per_device("channel_var", channel_var, POSITIVE).astype(np.float64)
+    for extreme in (gain.min(), gain.max()):
+        batch.per_problem("channel_var", extreme, POSITIVE, unit=(-2, 2))
     group = as_groups(groups, batch.N, prob)
     _, member = np.unique(group, return_index=True)
     max_iter = as_count("max_iter", max_iter)

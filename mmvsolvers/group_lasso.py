@@ -70,7 +70,7 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
         raise ValueError(f"X must have shape {(*received.leading, received.N, received.M)}; got {estimate.shape}")
     double = np.result_type(received.A, estimate, np.float64)
     batch = replace(received, A=received.A.astype(double), Y=received.Y.astype(double)).in_units(objective=2)
-    lams = batch.per_problem("lam", lam, NON_NEGATIVE)
+    lams = batch.per_problem("lam", lam, NON_NEGATIVE, unit=(1, 1))
     estimates = batch.units.enter(estimate.reshape(-1, batch.N, batch.M).astype(double), (-1, 1))
     gaps = [
         _duality_gap(batch.A, *problem)
@@ -126,4 +126,4 @@ def _duality_gap(
     largest = np.linalg.norm(A.conj().T @ R, axis=1).max()
     theta = R * (lam / largest if largest > lam else 1.0)
     dual = np.vdot(theta, Y).real - 0.5 * np.linalg.norm(theta) ** 2
-    return float(primal - max(dual, bound))
+    return float(primal - (dual if lam > 0 else bound))
