@@ -3,20 +3,25 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mmvsolvers.activity import ActivityModel, SingleActiveGroup
+from mmvsolvers import kernels
+from mmvsolvers._blas import one_blas_thread
+from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.data import MMVData
 from mmvsolvers.gibbs import gibbs
 from mmvsolvers.result import SolverResult
 
 # Sweeps where the posterior has to be sampled: four times what ``gibbs`` makes by default.
 SWEEPS = 1600
+# As many groups, or devices that wake alone, are enumerated: 2^G activities.
+FEW = 12
 
 
 def bayes(activity: ActivityModel, data: MMVData) -> SolverResult:
     """Return the posterior probabilities of the activities and the posterior mean of X, under the model of the data.
 
-    With a single active group there are G hypotheses, and both are exact at any size. Everywhere else they are
-    sampled by ``gibbs``, told who wakes together, and ``converged`` says where its chains agree.
+    With a single active group there are G hypotheses, and both are exact at any size. So they are where at most 12
+    groups, or devices, wake independently: all activities are gone through. Everywhere else they are sampled by
+    ``gibbs``, told who wakes together, and ``converged`` says where its chains agree.
 
     Parameters
     ----------
@@ -39,6 +44,10 @@ def bayes(activity: ActivityModel, data: MMVData) -> SolverResult:
     if isinstance(activity, SingleActiveGroup) and labels is not None:
         probability, X = _one_of(data, labels)
         return SolverResult.unoptimised(X.astype(data.Y.dtype), probability[:, labels].astype(data.Y.real.dtype))
+    units = np.arange(data.N) if labels is None else np.unique(labels, return_inverse=True)[1]
+    if units.max() < FEW and isinstance(activity, IndependentActivity | GroupActivity):
+        probability, X = _all_of(data, units)
+        return SolverResult.unoptimised(X.astype(data.Y.dtype), probability[:, units].astype(data.Y.real.dtype))
     return gibbs(
         data.A,
         data.Y,
@@ -67,3 +76,22 @@ def _one_of(data: MMVData, labels: NDArray[np.int64]) -> tuple[NDArray[np.float6
     weight = np.exp(level - level.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     return weight, weight[:, labels, None] * X
+
+
+def _all_of(data: MMVData, units: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.complexfloating]]:
+    """Return P(unit) (T, G) and E[X] (T, N, M), where the units 0 … G-1 wake independently of each other."""
+    order = np.argsort(units, kind="stable")
+    first = np.append(np.flatnonzero(np.diff(units[order], prepend=-1)), data.N)
+    prob = data.activity_prob[order[first[:-1]]]
+    root = np.sqrt(data.channel_var)
+    with one_blas_thread():
+        probability, grouped = kernels.bayes.solve_batch(
+            np.ascontiguousarray((data.A * root).T[order], np.complex128),
+            first,
+            np.ascontiguousarray(data.Y, np.complex128),
+            data.noise_var,
+            np.log(prob / (1 - prob)),
+        )
+    X = np.empty_like(grouped)
+    X[:, order] = grouped
+    return probability, root[:, None] * X

@@ -1,5 +1,8 @@
+import itertools
+
 import numpy as np
 import oracles
+import pytest
 
 import mmvsolvers as mmv
 
@@ -18,9 +21,45 @@ def test_knows_the_single_active_group_exactly():
         np.testing.assert_allclose(found.X[t], np.tensordot(weight, means, 1), atol=1e-12)
 
 
-def test_samples_elsewhere():
-    activity = mmv.GroupActivity(0.3, 4)
-    data = mmv.generate(np.random.default_rng(0), N=8, L=4, M=2, T=3, activity=activity, noise_var=0.3)
+@pytest.mark.parametrize(
+    "activity", [mmv.GroupActivity(0.3, 4), mmv.IndependentActivity(0.3, ratio=2.0)], ids=["groups", "devices"]
+)
+def test_goes_through_all_activities_of_few(activity):
+    data = mmv.generate(
+        np.random.default_rng(0),
+        N=8,
+        L=4,
+        M=2,
+        T=3,
+        activity=activity,
+        noise_var=0.3,
+        channel_var=np.linspace(0.5, 2, 8),
+    )
+    labels = np.arange(8) // 2 if isinstance(activity, mmv.GroupActivity) else np.arange(8)
+    size = labels.max() + 1
+    eps = data.activity_prob[:: 8 // size]
+    states = [np.array(state, bool) for state in itertools.product([0, 1], repeat=size)]
     found = mmv.bayes(activity, data)
-    wanted = mmv.gibbs(data.A, data.Y, 0.3, 0.3, groups=np.arange(8) // 2, max_iter=1600)
+    for t in range(3):
+        level = np.array(
+            [
+                np.log(np.where(state, eps, 1 - eps)).sum()
+                - 2 * oracles.negative_log_likelihood(data.A, data.Y[t], 0.3, state[labels] * data.channel_var)
+                for state in states
+            ]
+        )
+        weight = np.exp(level - level.max())
+        weight /= weight.sum()
+        means = [
+            oracles.mmse_given_support(data.A, data.Y[t], 0.3, state[labels], data.channel_var) for state in states
+        ]
+        np.testing.assert_allclose(found.score[t], weight @ np.array(states)[:, labels], atol=1e-10)
+        np.testing.assert_allclose(found.X[t], np.tensordot(weight, means, 1), atol=1e-10)
+
+
+def test_samples_many():
+    activity = mmv.GroupActivity(0.3, 20)
+    data = mmv.generate(np.random.default_rng(0), N=40, L=4, M=2, T=3, activity=activity, noise_var=0.3)
+    found = mmv.bayes(activity, data)
+    wanted = mmv.gibbs(data.A, data.Y, 0.3, 0.3, groups=np.arange(40) // 2, max_iter=1600)
     np.testing.assert_array_equal(found.score, wanted.score)
