@@ -10,6 +10,7 @@ from mmvsolvers.cli.errors import OneLineErrors
 from mmvsolvers.cli.evaluate import evaluate
 from mmvsolvers.cli.export import export
 from mmvsolvers.cli.reproduce import claims, draw, reproduce
+from mmvsolvers.cli.roc import roc
 from mmvsolvers.cli.solve import solve
 from mmvsolvers.cli.train import train
 
@@ -22,7 +23,7 @@ main = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     rich_markup_mode="markdown",  # rich's own would take defaults in brackets, such as [by rule], for its tags
 )
-for command in (compare, solve, train, evaluate, export, reproduce, draw, claims):
+for command in (compare, roc, solve, train, evaluate, export, reproduce, draw, claims):
     main.command()(command)
 
 

@@ -1,0 +1,125 @@
+"""Missed detection against false alarm, solvers side by side."""
+
+import csv
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmvsolvers.metrics import Estimate, false_alarm, missed_detection
+from mmvsolvers.registry import Solver
+from mmvsolvers.result import ConvergenceWarning, DivergenceWarning
+from mmvsolvers.scenario import Scenario
+from mmvsolvers.thresholds import operating_points
+
+# Points of a curve, spread evenly over the logarithm of the false alarm.
+POINTS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The trade of one solver between the two kinds of error.
+
+    Attributes
+    ----------
+    solver : Solver
+        Whose it is.
+    threshold : list of float
+        Falling; scores above it mean active.
+    false_alarm, missed_detection : list of Estimate
+        With 95 % intervals over the samples.
+    """
+
+    solver: Solver
+    threshold: list[float]
+    false_alarm: list[Estimate]
+    missed_detection: list[Estimate]
+
+
+def measure_curves(
+    scenario: Scenario,
+    solvers: Sequence[Solver],
+    *,
+    n_samples: int,
+    n_draws: int = 1,
+    seed: int = 0,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Curve]:
+    """Measure the curve of every solver on the same samples.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Where samples come from.
+    solvers : sequence of Solver
+        Who is measured.
+    n_samples, n_draws : int
+        Samples for each draw of the pilots, and these draws; the intervals take all samples for independent.
+    seed : int
+        Of everything random.
+    options : mapping of str to mapping
+        Keyword arguments for the solver of each name.
+
+    Yields
+    ------
+    Curve
+    """
+    data = [scenario.draw(np.random.default_rng((seed, draw)), n_samples) for draw in range(n_draws)]
+    activity = np.concatenate([part.activity for part in data])
+    for solver in solvers:
+        # Scores must not depend on a threshold that the solver has for itself.
+        chosen = ({"threshold": 0.0} if "threshold" in solver.needs else {}) | dict(
+            (options or {}).get(solver.name, {})
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", DivergenceWarning)
+            score = np.concatenate([solver.solve(part, **chosen).score for part in data])
+        threshold, _, alarms = operating_points(score, activity)
+        rates = np.geomspace(1, max(alarms[-1], 1), POINTS)
+        picked = np.unique(np.searchsorted(alarms, rates, side="right") - 1)
+        yield Curve(
+            solver,
+            [float(threshold[k]) for k in picked],
+            [false_alarm(score > threshold[k], activity) for k in picked],
+            [missed_detection(score > threshold[k], activity) for k in picked],
+        )
+
+
+def write_csv(path: Path, curves: Sequence[Curve]) -> None:
+    """Write all points with their intervals, whole or not at all."""
+    from mmvsolvers.files import atomic_path
+
+    kinds = ("false_alarm", "missed_detection")
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["solver", "threshold", *(f"{kind}{end}" for kind in kinds for end in ("", "_low", "_high"))])
+        for curve in curves:
+            for threshold, *rates in zip(curve.threshold, curve.false_alarm, curve.missed_detection, strict=True):
+                cells = [cell for rate in rates for cell in (rate.mean, rate.low, rate.high)]
+                writer.writerow([curve.solver.name, threshold, *cells])
+
+
+def draw_figure(path: Path, curves: Sequence[Curve], title: str) -> None:
+    """Draw missed detection, with its intervals, against false alarm on logarithmic axes."""
+    from mmvsolvers import plotting
+    from mmvsolvers.comparison import styles
+
+    with plotting.figure(1) as (canvas, (ax,)):
+        for curve, index in zip(curves, styles([curve.solver.name for curve in curves]), strict=True):
+            # no place on logarithmic axes for what is zero
+            shown = [
+                (alarm.mean, missed)
+                for alarm, missed in zip(curve.false_alarm, curve.missed_detection, strict=True)
+                if alarm.mean > 0 and missed.mean > 0
+            ]
+            plotting.curve(ax, [at for at, _ in shown], [missed for _, missed in shown], curve.solver.label, index)
+        plotting.finish(ax, "false alarm", "missed detection")
+        ax.set_xscale("log")
+        ax.set_title(title, fontsize=7)
+        canvas.set_size_inches(5.5, 5.0)
+        canvas.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
+        plotting.save(canvas, path)
