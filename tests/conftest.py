@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,14 @@ def make_problem(N, L, M, T=2, *, p=0.2, noise_var=0.1, dtype=np.complex128, see
 def relative_error(found, wanted):
     found, wanted = np.asarray(found), np.asarray(wanted)
     return np.linalg.norm(found - wanted) / max(np.linalg.norm(wanted), 1e-12)
+
+
+def pytest_runtest_setup(item):
+    """Skip what is marked ``needs("package")`` where there is no such package, and say which."""
+    for marker in item.iter_markers("needs"):
+        for package in marker.args:
+            if find_spec(package) is None:
+                pytest.skip(f"needs {package}, which is not installed")
 
 
 @pytest.fixture
