@@ -193,6 +193,8 @@ class FixedActivity:
     array([3, 3])
     """
 
+    words: ClassVar[str] = "fixed activity"
+    symbols: ClassVar[Mapping[str, str]] = {"n_active": "K"}
     n_active: int
 
     def __post_init__(self) -> None:

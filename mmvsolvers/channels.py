@@ -116,6 +116,8 @@ class Rician:
         For values that are not real or outside their range; from ``variance``, if there are not N of them.
     """
 
+    words: ClassVar[str] = "Rician fading"
+    symbols: ClassVar[Mapping[str, str]] = {"k_factor_db": "κ/dB", "channel_var": "g"}
     k_factor_db: float = 10.0
     channel_var: float | tuple[float, ...] = 1.0
     line_of_sight: str = "array"
@@ -190,6 +192,7 @@ class CellFading:
     [16.54 16.54 16.54]
     """
 
+    words: ClassVar[str] = "fading of a cell"
     radius: float = 1.0
     min_distance: float = 0.05
     shape: str = "disc"

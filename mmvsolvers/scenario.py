@@ -144,7 +144,9 @@ class Scenario:
         Z *= np.sqrt(noise_var)
         Y = A @ X
         Y += Z.astype(precision, copy=False)
-        return MMVData(A, Y, X, active, noise_var, self._marginal(), variance, self._groups())
+        told = getattr(self.channel, "told", None)
+        known_variance = variance if told is None else self._checked("channel.told(variance)", told(variance), POSITIVE)
+        return MMVData(A, Y, X, active, noise_var, self._marginal(), known_variance, self._groups())
 
     def draw_variance(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the channel variances g of the devices, (N,)."""
