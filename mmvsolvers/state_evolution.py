@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_scalar
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_groups, as_per_device, as_scalar
 
 _N_NODES = 200
 _LOGISTIC_TAIL = 40.0  # the logistic function is within e⁻⁴⁰ of 0 or 1 beyond
@@ -39,6 +39,7 @@ def state_evolution(
     noise_var: float,
     activity_prob: ArrayLike,
     channel_var: ArrayLike = 1.0,
+    groups: ArrayLike | None = None,
     n_iter: int = 50,
 ) -> StateEvolution:
     """Predict the mean squared error of AMP with the MMSE denoiser, iteration by iteration.
@@ -61,6 +62,8 @@ def state_evolution(
     channel_var : float or array_like of shape (N,), default 1
         g > 0. For columns whose norms differ, AMP that scales every column to its own norm sees g ‖a_n‖²/L, and
         the predicted error is that of the rows so scaled.
+    groups : array_like of int, shape (N,), optional
+        Labels: AMP is told that the devices of a label are active together; they have one ε and one g.
     n_iter : int, default 50
         Iterations to predict.
 
@@ -86,45 +89,56 @@ def state_evolution(
     """
     N, L, M, n_iter = as_count("N", N), as_count("L", L), as_count("M", M), as_count("n_iter", n_iter)
     floor = as_scalar("noise_var", noise_var, POSITIVE) / L
-    prior = np.stack(
-        [
-            as_per_device("activity_prob", activity_prob, N, PROBABILITY),
-            as_per_device("channel_var", channel_var, N, POSITIVE),
-        ],
-        axis=1,
-    )
-    (epsilon, g), share = _distinct(prior)
+    prob = as_per_device("activity_prob", activity_prob, N, PROBABILITY)
+    variance = as_per_device("channel_var", channel_var, N, POSITIVE)
+    group = as_groups(groups, N, prob)
+    _, member, size = np.unique(group, return_index=True, return_counts=True)
+    if not np.array_equal(variance[member][group], variance):
+        raise ValueError("channel_var must be constant within a group; got different values in one of the groups")
+    (epsilon, g, size_of_group), share = _distinct(np.stack([prob, variance, size[group]], axis=1))
     tau2, error = np.empty(n_iter), np.empty(n_iter)
     mse = M * share @ (epsilon * g)
     for k in range(n_iter):
         tau2[k] = floor + N / L * mse / M
-        error[k] = mse = share @ denoiser_mse(tau2[k], M, epsilon, g)
+        error[k] = mse = share @ denoiser_mse(tau2[k], M, epsilon, g, size_of_group)
     return StateEvolution(tau2, error)
 
 
-def denoiser_mse(tau2: float, M: int, epsilon: NDArray[np.float64], g: NDArray[np.float64]) -> NDArray[np.float64]:
+def denoiser_mse(
+    tau2: float,
+    M: int,
+    epsilon: NDArray[np.float64],
+    g: NDArray[np.float64],
+    group_size: NDArray[np.float64] | float = 1.0,
+) -> NDArray[np.float64]:
     """Return E‖x − E[x | x + CN(0, τ²I)]‖² for rows x of M entries that are CN(0, gI) with probability ε, else 0.
 
     The expected posterior variance is ε M g/(τ²+g) · (τ² + g E[1 − φ]), with φ the posterior activity and the
     expectation over ‖q‖²/(τ²+g) ~ Gamma(M + 1): an active row's is Gamma(M), weighted by itself. All terms are
-    positive: nothing cancels, however small the error.
+    positive: nothing cancels, however small the error. Where S rows are active together, φ depends on the sum of their
+    ‖q‖²/(τ²+g) ~ Gamma(SM + 1), each row weighted by its share of it.
 
     Parameters
     ----------
     tau2 : float
     M : int
     epsilon, g : ndarray of shape (K,)
+    group_size : ndarray of shape (K,) or float
+        S, how many rows are active together, of one ε and g.
 
     Returns
     -------
     ndarray of shape (K,)
     """
     snr = g / tau2
-    offset = np.log((1 - epsilon) / epsilon) + M * np.log1p(snr)
-    return epsilon * M * g / (tau2 + g) * (tau2 + g * _mean_logistic_of_gamma(offset, snr, M + 1))
+    together = M * np.broadcast_to(group_size, snr.shape)
+    offset = np.log((1 - epsilon) / epsilon) + together * np.log1p(snr)
+    return epsilon * M * g / (tau2 + g) * (tau2 + g * _mean_logistic_of_gamma(offset, snr, together + 1))
 
 
-def _mean_logistic_of_gamma(offset: NDArray[np.float64], slope: NDArray[np.float64], shape: int) -> NDArray[np.float64]:
+def _mean_logistic_of_gamma(
+    offset: NDArray[np.float64], slope: NDArray[np.float64], shape: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return E[1/(1 + exp(slope·s − offset))] for s ~ Gamma(shape), every slope positive.
 
     The logistic function is 1 left of its step, where the Gamma distribution function is the answer, and 0 right
@@ -138,7 +152,7 @@ def _mean_logistic_of_gamma(offset: NDArray[np.float64], slope: NDArray[np.float
     node, weight = _legendre()
     half_width = (high - low)[:, np.newaxis] / 2
     s = low[:, np.newaxis] + half_width * (1 + node)
-    density = np.exp((shape - 1) * np.log(s) - s - gammaln(shape))
+    density = np.exp((shape - 1)[:, np.newaxis] * np.log(s) - s - gammaln(shape)[:, np.newaxis])
     step = expit(offset[:, np.newaxis] - slope[:, np.newaxis] * s)
     return np.asarray(gammainc(shape, low) + (half_width * step * density) @ weight)
 

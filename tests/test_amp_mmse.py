@@ -114,3 +114,17 @@ def test_every_device_its_own_group_is_no_group(problem):
     A, Y, _ = problem
     plain, alone = mmv.amp_mmse(A, Y, 0.1), mmv.amp_mmse(A, Y, 0.1, groups=np.arange(A.shape[1])[::-1] * 7)
     np.testing.assert_allclose(alone.X, plain.X, atol=1e-12)
+
+
+def test_follows_state_evolution_with_groups():
+    N, L, M = 2000, 300, 2
+    labels = np.arange(N) // 4
+    activity = mmv.GroupActivity(0.1, N // 4)
+    scene = {"N": N, "L": L, "M": M, "noise_var": 2.0}
+    data = mmv.generate(np.random.default_rng(5), **scene, T=6, activity=activity, pilots="unit_norm")
+    predicted = mmv.state_evolution(**scene, activity_prob=0.1, groups=labels, n_iter=4).mse
+    plain = mmv.state_evolution(**scene, activity_prob=0.1, n_iter=4).mse
+    for k in range(4):
+        found = mmv.amp_mmse(data.A, data.Y, 0.1, groups=labels, damping=1.0, max_iter=k + 1, tol=0)
+        assert float(mmv.mse(found.X, data.X)) == pytest.approx(predicted[k], rel=0.08)
+    assert predicted[-1] < 0.8 * plain[-1]
