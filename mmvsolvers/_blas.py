@@ -1,8 +1,14 @@
-"""How many threads the libraries underneath may use."""
+"""How compiled kernels are launched: what threads the libraries underneath may use, and what may break in on them."""
 
+import os
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from types import FrameType
+from typing import Any
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
@@ -19,11 +25,98 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+class _Launches:
+    """What launches of kernels from several Python threads, and from forked processes, must know of each other."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.turn = threading.RLock()
+        self.depth = 0
+        self.limits: Any = None
+        self.orphaned = False
+
+    def hold_blas(self) -> None:
+        """Hold every BLAS to one thread; the first of all that do finds the limits that the last one restores."""
+        with self.lock:
+            if self.depth == 0:
+                self.limits = _controller().limit(limits=1, user_api="blas")
+            self.depth += 1
+
+    def release_blas(self) -> None:
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
+                self.limits.restore_original_limits()
+
+    def forked(self) -> None:
+        """Begin anew in a forked child, whose parent's threads are gone."""
+        held, limits = self.depth > 0, self.limits
+        self.__init__()  # type: ignore[misc]
+        self.orphaned = _layer() == "omp"
+        if held:
+            limits.restore_original_limits()
+
+
+def _layer() -> str | None:
+    """Return numba's threading layer, or None where nothing has run in parallel yet."""
+    if "numba" not in sys.modules:
+        return None
+    from numba.np.ufunc.parallel import threading_layer
+
+    try:
+        return str(threading_layer())  # type: ignore[no-untyped-call]
+    except ValueError:
+        return None
+
+
+_launches = _Launches()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_launches.forked)
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until compiled code has returned: an exception that it raises within can end the process."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    pending: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pending.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if pending:
+            handler(signal.SIGINT, pending[0])
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold every BLAS of the process to one thread while numba runs over the problems of a batch."""
-    with _controller().limit(limits=1, user_api="blas"):
-        yield
+    """Hold every BLAS of the process to one thread while numba runs over the problems of a batch.
+
+    Raises
+    ------
+    RuntimeError
+        In a process forked from one in which OpenMP threads ran, where compiled code would hang or abort.
+    """
+    if _launches.orphaned:
+        raise RuntimeError(
+            "mmvsolvers cannot compute in a process that was forked after its parent computed: GNU OpenMP does not "
+            "survive a fork. Start processes by multiprocessing's 'spawn' or 'forkserver' method or by loky, or set "
+            "the environment variable NUMBA_THREADING_LAYER=workqueue before Python starts"
+        )
+    with interrupts_deferred():
+        _launches.hold_blas()
+        try:
+            # OpenMP and TBB take launches from several threads at once; numba's own workqueue aborts.
+            if _layer() in ("omp", "tbb"):
+                yield
+            else:
+                with _launches.turn:
+                    yield
+        finally:
+            _launches.release_blas()
 
 
 @contextmanager
