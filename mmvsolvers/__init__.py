@@ -15,6 +15,7 @@ from mmvsolvers.identifiability import fisher_information, identifiable, predict
 from mmvsolvers.likelihood import negative_log_likelihood
 from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 from mmvsolvers.ml_mmse import mmse_estimate
+from mmvsolvers.named_scenarios import NamedScenario, named_scenario, named_scenarios
 from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS, Solver, register
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
@@ -43,6 +44,7 @@ __all__ = [
     "GroupLassoPath",
     "IndependentActivity",
     "MMVData",
+    "NamedScenario",
     "Rayleigh",
     "Rician",
     "Scenario",
@@ -75,6 +77,8 @@ __all__ = [
     "missed_detection",
     "mmse_estimate",
     "mse",
+    "named_scenario",
+    "named_scenarios",
     "negative_log_likelihood",
     "nmse_db",
     "predict_ml",
