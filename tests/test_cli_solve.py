@@ -113,3 +113,27 @@ def test_takes_a_users_own_solver(tmp_path):
     sys.modules.pop("own_of_solve", None)
     assert done.exit_code == 0, done.output
     np.testing.assert_allclose(load_arrays(tmp_path / "mine.inverse.npz")["X"], np.linalg.pinv(A, 0.5) @ Y)
+
+
+def test_a_false_alarm_gives_the_threshold(tmp_path):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    told = ["-s", "ml_cd", "--noise-var", "0.1", "--activity-prob", "0.1"]
+    done = run(tmp_path / "mine.npz", *told, "--false-alarm", "0.05")
+    assert done.exit_code == 0, done.output
+    threshold = float(done.stdout.split()[1])
+    data = mmv.generate(
+        np.random.default_rng(5),
+        N=20,
+        L=10,
+        M=3,
+        T=2000,
+        noise_var=0.1,
+        activity=mmv.IndependentActivity(0.1),
+        pilots=A,
+    )
+    alarm = mmv.false_alarm(mmv.ml_cd(A, data.Y, 0.1).score > threshold, data.activity)
+    assert alarm.mean == pytest.approx(0.05, abs=0.01)
+    found = load_arrays(tmp_path / "mine.ml_cd.npz")
+    np.testing.assert_array_equal(found["active"].astype(bool), mmv.ml_cd(A, Y, 0.1).score > threshold)
+    again = run(tmp_path / "mine.npz", "-s", "ml_cd", "--noise-var", "0.1", "--false-alarm", "0.05", "--overwrite")
+    assert "needs --activity-prob and --noise-var as numbers" in again.stderr

@@ -16,6 +16,8 @@ from mmvsolvers.registry import NEEDS, Solver, find_solver
 _SIDE = "What the solver must know"
 _LAYOUT = "Layout of the file"
 _OUTPUT = "Output"
+# Simulated samples that a threshold is found on.
+CALIBRATION_SAMPLES = 1000
 
 
 def _of(need: str) -> str:
@@ -33,6 +35,10 @@ def solve(
     channel_var: Annotated[str | None, typer.Option(help=_of("channel_var"), rich_help_panel=_SIDE)] = None,
     groups: Annotated[str | None, typer.Option(help=_of("groups"), rich_help_panel=_SIDE)] = None,
     threshold: Annotated[float | None, typer.Option(help=f"{NEEDS['threshold'].help}.", rich_help_panel=_SIDE)] = None,
+    false_alarm: Annotated[
+        float | None,
+        typer.Option(help="Find the threshold: simulate over A, hold this rate.", rich_help_panel=_SIDE),
+    ] = None,
     option: SolverOptions = None,
     max_iter: Annotated[int | None, typer.Option(help="Most iterations.", rich_help_panel=PANEL)] = None,
     tol: Annotated[float | None, typer.Option(help="Tolerance; 0 for a fixed count.", rich_help_panel=PANEL)] = None,
@@ -72,6 +78,14 @@ def solve(
     options |= chosen_options([entry], {}, option or ())[entry.name]
     if "threshold" in entry.needs and threshold is not None:
         options["threshold"] = threshold
+    if false_alarm is not None:
+        if threshold is not None:
+            raise ValueError("--threshold and --false-alarm exclude each other")
+        threshold = _calibrated(entry, A, Y, options, false_alarm)
+        typer.echo(f"threshold {threshold:.6g} for a false alarm of {false_alarm:g}")
+        if "threshold" in entry.needs:
+            options["threshold"] = max(threshold, 0.0)
+        options = {name: value for name, value in options.items() if name in entry.options or name not in NEEDS}
     _check_options(entry, options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -136,6 +150,25 @@ def _told(entry: Solver, given: dict[str, str | None], arrays: dict[str, NDArray
         if text is not None:
             told[name] = arrays[text].squeeze() if text in arrays else value_of(text)
     return told
+
+
+def _calibrated(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any], false_alarm: float) -> float:
+    """Return the threshold that holds the false alarm on simulated Rayleigh channels over the user's own pilots."""
+    from mmvsolvers.activity import IndependentActivity
+    from mmvsolvers.scenario import Scenario
+    from mmvsolvers.thresholds import threshold_at
+
+    p, noise_var = options.get("activity_prob"), options.get("noise_var")
+    if p is None or noise_var is None or np.ndim(p) or np.ndim(noise_var):
+        raise ValueError("--false-alarm simulates, which needs --activity-prob and --noise-var as numbers")
+    activity = IndependentActivity(float(p))
+    L, N = A.shape
+    scenario = Scenario(N=N, L=L, M=Y.shape[-1], activity=activity, noise_var=float(noise_var), pilots=A)
+    data = scenario.draw(np.random.default_rng(0), CALIBRATION_SAMPLES)
+    told = {name: value for name, value in options.items() if name in entry.options}
+    if "threshold" in entry.needs:
+        told["threshold"] = 0.0
+    return threshold_at(entry.run(data.A, data.Y, **told).score, data.activity, false_alarm=false_alarm)
 
 
 def _check_options(entry: Solver, given: dict[str, Any]) -> None:
