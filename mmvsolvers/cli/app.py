@@ -9,6 +9,7 @@ from mmvsolvers.cli.compare import compare
 from mmvsolvers.cli.errors import OneLineErrors
 from mmvsolvers.cli.evaluate import evaluate
 from mmvsolvers.cli.export import export
+from mmvsolvers.cli.plan import plan
 from mmvsolvers.cli.reproduce import claims, draw, reproduce
 from mmvsolvers.cli.roc import roc
 from mmvsolvers.cli.solve import solve
@@ -23,7 +24,7 @@ main = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     rich_markup_mode="markdown",  # rich's own would take defaults in brackets, such as [by rule], for its tags
 )
-for command in (compare, roc, solve, train, evaluate, export, reproduce, draw, claims):
+for command in (compare, plan, roc, solve, train, evaluate, export, reproduce, draw, claims):
     main.command()(command)
 
 
