@@ -1,0 +1,66 @@
+"""Compiled code is kept on disk while the disk is sound, and never older than its sources."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KERNEL = """
+from compiling import njit
+from other import addend
+@njit()
+def kernel(x):
+    return x + addend()
+"""
+OTHER = """
+from compiling import njit
+@njit()
+def addend():
+    return {}
+"""
+CALL = "import kernel; print(kernel.kernel(1), sum(kernel.kernel.stats.cache_hits.values()))"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A package of two kernels, one of which calls the other, and how to call it in a new process."""
+    source = Path(__file__).parents[1] / "mmvsolvers" / "kernels" / "compiling.py"
+    shutil.copy(source, tmp_path)
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    (tmp_path / "other.py").write_text(OTHER.format(1))
+    return tmp_path
+
+
+def call(folder, before=""):
+    ran = subprocess.run([sys.executable, "-c", before + CALL], cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.split()
+
+
+def test_code_is_kept_until_any_source_changes(folder):
+    assert call(folder) == ["2", "0"]
+    assert call(folder) == ["2", "1"]
+    (folder / "other.py").write_text(OTHER.format(10))
+    assert call(folder) == ["11", "0"]
+    assert call(folder) == ["11", "1"]
+
+
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"\x80\x04K\x01."], ids=["empty", "rubbish", "another pickle"])
+def test_a_damaged_cache_is_replaced(folder, kind, rubbish):
+    call(folder)
+    for file in (folder / "__pycache__").glob(kind):
+        file.write_bytes(rubbish)
+    assert call(folder) == ["2", "0"]
+    assert call(folder)[0] == "2"
+
+
+def test_a_full_disk_is_done_without(folder):
+    full = (
+        "import errno, numba.core.caching as c\n"
+        "def fail(*arguments): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "c.IndexDataCacheFile.save = fail\n"
+    )
+    assert call(folder, full) == ["2", "0"]
