@@ -180,7 +180,7 @@ def efficiency_rows() -> Iterator[list[Any]]:
     for L in (12, 20):
         data = scene(100, L, 4, T=1000)
         for name, solver in mmv.SOLVERS.items():
-            fixed = {"max_iter": solver.paper_iterations, "tol": 0.0}
+            fixed = {"max_iter": solver.paper_iterations or 50, "tol": 0.0}
             run = partial(solver.run, data.A, data.Y, **solver.example | fixed)
             run()
             times = interleaved(on(1, run), on(2, run), THREAD_RUNS)
