@@ -8,8 +8,8 @@ cd "$(dirname "$0")"
 recipe() {
     scheme=$1 case=$2
     shift 2
-    mmv train "$scheme" --case "$case" --out "weights/$scheme-$case" \
-        --N 100 --L 12 --M 4 --p 0.1 --ratio 3 --groups 20 --noise-var 0.1 \
+    mmv train "$scheme" --activity "$case" --out "weights/$scheme-$case" \
+        -N 100 -L 12 -M 4 -p 0.1 --ratio 3 --groups 20 --noise-var 0.1 \
         --fresh --batch-size 64 --clip-norm 1 --schedule cosine --max-epochs 20 --patience 20 "$@"
 }
 

@@ -1,38 +1,26 @@
-"""Solvers side by side on one scenario over several pilot lengths, and the tables and figures of it."""
+"""Solvers side by side on one scenario or several, and the tables and figures of it."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from mmvsolvers.activity import ActivityModel, IndependentActivity
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Evaluation, average, evaluate
-from mmvsolvers.metrics import Estimate
 from mmvsolvers.registry import SOLVERS, Solver
-from mmvsolvers.scenario import generate
+from mmvsolvers.scenario import Scenario
+from mmvsolvers.sweep import columns_of, find_field, label_of, value_at
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What the solvers are compared on; the defaults are those of Cui, Li, Zhang, 2021, section V, Fig. 3 a.
+class Samples:
+    """How much is drawn of a scenario, and from which seed.
 
     Attributes
     ----------
-    N, M : int
-        Devices and antennas.
-    activity : ActivityModel
-        Who is active.
-    noise_var, snr_db : float or None
-        The noise, said in one of the two ways.
-    pilots : str or array_like of shape (L, N)
-        "gaussian", "unit_norm" or "low_coherence", or the one matrix of all draws.
-    antenna_correlation : float
-        Correlation of neighbouring antennas.
     n_train, n_test : int
         Samples for each draw of the pilots: to learn thresholds on, and to measure on.
     n_draws : int
@@ -41,57 +29,41 @@ class Setting:
         Of everything random.
     """
 
-    N: int = 100
-    M: int = 4
-    activity: ActivityModel = field(default_factory=lambda: IndependentActivity(0.1, ratio=3.0))
-    noise_var: float | None = 0.1
-    snr_db: float | None = None
-    pilots: str | ArrayLike = "gaussian"
-    antenna_correlation: float = 0.0
     n_train: int = 200
     n_test: int = 250
     n_draws: int = 4
     seed: int = 0
 
-    def draw(self, L: int, draw: int) -> tuple[MMVData, MMVData]:
-        """Return training and test data over the ``draw``-th pilots of length L; the same for every solver."""
-        rng = np.random.default_rng((self.seed, L, draw))
-        scene: dict[str, Any] = {
-            "N": self.N,
-            "L": L,
-            "M": self.M,
-            "activity": self.activity,
-            "noise_var": self.noise_var,
-            "snr_db": self.snr_db,
-            "antenna_correlation": self.antenna_correlation,
-        }
-        train = generate(rng, T=self.n_train, pilots=self.pilots, **scene)
-        return train, generate(rng, T=self.n_test, pilots=train.A, **scene)
+    def draw(self, scenario: Scenario, draw: int) -> tuple[MMVData, MMVData]:
+        """Return training and test data over the ``draw``-th pilots; the same for every solver."""
+        rng = np.random.default_rng((self.seed, scenario.L, draw))
+        train = scenario.draw(rng, self.n_train)
+        return train, scenario.draw(rng, self.n_test, pilots=train.A)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One solver at one pilot length, averaged over the draws of the pilots."""
+    """One solver on one scenario, averaged over the draws of the pilots."""
 
-    L: int
+    scenario: Scenario
     solver: Solver
     evaluation: Evaluation
 
 
 def compare(
-    setting: Setting,
-    pilot_lengths: Sequence[int],
+    scenarios: Sequence[Scenario],
+    samples: Samples,
     solvers: Sequence[Solver] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[Row]:
-    """Evaluate every solver at every pilot length, on the same data, one row after the other.
+    """Evaluate every solver on every scenario, on the same data, one row after the other.
 
     Parameters
     ----------
-    setting : Setting
-        The scenario.
-    pilot_lengths : sequence of int
-        The L to go through.
+    scenarios : sequence of Scenario
+        Those to go through; see :func:`mmvsolvers.sweep.grid`.
+    samples : Samples
+        How much is drawn of each.
     solvers : sequence of Solver
         Who is compared; all by default.
     options : mapping of str to mapping
@@ -111,56 +83,87 @@ def compare(
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"solvers must have different names; got {name!r} more than once")
-    for L in pilot_lengths:
-        data = [setting.draw(L, draw) for draw in range(setting.n_draws)]
+    for scenario in scenarios:
+        data = [samples.draw(scenario, draw) for draw in range(samples.n_draws)]
         for solver in solvers:
             chosen = dict((options or {}).get(solver.name, {}))
-            yield Row(L, solver, average([evaluate(solver, train, test, **chosen) for train, test in data]))
+            yield Row(scenario, solver, average([evaluate(solver, train, test, **chosen) for train, test in data]))
 
 
-COLUMNS = (
-    "L", "solver", "mse", "mse_low", "mse_high", "error_rate", "error_rate_low", "error_rate_high",
-    "missed_detection", "missed_detection_low", "missed_detection_high",
-    "false_alarm", "false_alarm_low", "false_alarm_high", "threshold",
-    "seconds_per_sample", "n_unconverged", "n_diverged",
-)  # fmt: skip
+def records(rows: Sequence[Row], samples: Samples) -> list[dict[str, Any]]:
+    """Return the rows as records of a table: all of the scenario, the samples, the figures with their intervals."""
+    drawn = {"train_samples": samples.n_train, "samples": samples.n_test, "pilot_draws": samples.n_draws}
+    return [
+        columns_of(row.scenario) | drawn | {"seed": samples.seed, "solver": row.solver.name} | figures(row.evaluation)
+        for row in rows
+    ]
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write the rows, intervals in columns of their own, whole or not at all."""
+def figures(found: Evaluation) -> dict[str, Any]:
+    """Return what was measured, the ends of the intervals in columns of their own."""
+    estimates = {name: getattr(found, name) for name in ("mse", "error_rate", "missed_detection", "false_alarm")}
+    columns: dict[str, Any] = {}
+    for name, estimate in estimates.items():
+        cells = (None, None, None) if estimate is None else (estimate.mean, estimate.low, estimate.high)
+        columns |= dict(zip((name, f"{name}_low", f"{name}_high"), cells, strict=True))
+    names = ("threshold", "seconds_per_sample", "n_unconverged", "n_diverged")
+    return columns | {name: getattr(found, name) for name in names}
+
+
+def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write records as CSV, whole or not at all; what some of them lack stays empty."""
     from mmvsolvers.files import atomic_path
 
+    columns = list(dict.fromkeys(name for record in records for name in record))
     with atomic_path(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            found = row.evaluation
-            figures = (found.mse, found.error_rate, found.missed_detection, found.false_alarm)
-            cells = [cell for figure in figures for cell in _cells(figure)]
-            spent = (found.seconds_per_sample, found.n_unconverged, found.n_diverged)
-            writer.writerow([row.L, row.solver.name, *cells, found.threshold, *spent])
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(records)
 
 
-def _cells(figure: Estimate | None) -> tuple[float | str, float | str, float | str]:
-    return ("", "", "") if figure is None else (figure.mean, figure.low, figure.high)
-
-
-def draw_figure(path: Path, rows: Sequence[Row], title: str) -> None:
-    """Draw mean squared error and error rate against the pilot length, a curve for each solver."""
+def draw_figure(path: Path, rows: Sequence[Row], varied: Sequence[str]) -> None:
+    """Draw mean squared error and error rate against what varies last, a row of panels for all else that varies."""
     from mmvsolvers import plotting
 
-    lengths = sorted({row.L for row in rows})
+    *others, axis = varied
+    panels: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        panels.setdefault(tuple(f"{o}={_word(value_at(row.scenario, o))}" for o in others), []).append(row)
     solvers = list(dict.fromkeys(row.solver for row in rows))
-    with plotting.figure(2) as (canvas, (left, right)):
-        for solver, index in zip(solvers, styles([solver.name for solver in solvers]), strict=True):
-            found = {row.L: row.evaluation for row in rows if row.solver is solver}
-            plotting.curve(left, lengths, [found[L].mse for L in lengths], solver.label, index)
-            plotting.curve(right, lengths, [found[L].error_rate for L in lengths], solver.label, index)
-        plotting.finish(left, "pilot length L", "MSE")
-        plotting.finish(right, "pilot length L", "error rate")
-        canvas.suptitle(title)
-        canvas.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    with plotting.figure(2, max(len(panels), 1)) as (canvas, axes):
+        for k, (place, found) in enumerate(panels.items()):
+            values = list(dict.fromkeys(_word(value_at(row.scenario, axis)) for row in found))
+            numeric = all(not isinstance(value, str) for value in values)
+            for solver, index in zip(solvers, styles([solver.name for solver in solvers]), strict=True):
+                mine = [
+                    (value_at(row.scenario, axis) if numeric else values.index(_word(value_at(row.scenario, axis))),
+                     row.evaluation)
+                    for row in found
+                    if row.solver is solver
+                ]  # fmt: skip
+                mine.sort(key=lambda pair: pair[0])
+                x = [at for at, _ in mine]
+                for ax, name in zip(axes[2 * k : 2 * k + 2], ("mse", "error_rate"), strict=True):
+                    plotting.curve(ax, x, [getattr(one, name) for _, one in mine], solver.label, index)
+            for ax, name in zip(axes[2 * k : 2 * k + 2], ("MSE", "error rate"), strict=True):
+                plotting.finish(ax, label_of(axis), name)
+                if not numeric:
+                    ax.set_xticks(range(len(values)), [str(value) for value in values])
+                ax.set_title(", ".join(place), loc="left", fontsize="medium")
+        if rows:
+            canvas.suptitle(title_of(rows[0].scenario, varied))
+        canvas.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
         plotting.save(canvas, path)
+
+
+def title_of(scenario: Scenario, varied: Sequence[str]) -> str:
+    """Return what does not vary, in the field's words."""
+    places = [".".join(filter(None, find_field(scenario, name))) for name in varied]
+    return scenario.describe(tuple("noise" if place in ("noise_var", "snr_db") else place for place in places))
+
+
+def _word(value: Any) -> Any:
+    return value if isinstance(value, int | float | str) else str(value)
 
 
 def styles(names: Sequence[str]) -> list[int]:

@@ -1,12 +1,12 @@
 """`mmv compare`: all solvers side by side."""
 
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmvsolvers.cli.parsing import Case, activity_model
+from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model, own_object, pilots_of, sweep_of
 from mmvsolvers.cli.solver_options import PANEL, SolverOptions, chosen_options, with_tuning
 
 if TYPE_CHECKING:
@@ -17,25 +17,18 @@ if TYPE_CHECKING:
 
 _SCENE = "Scenario"
 _OUTPUT = "Output"
-
-
-class Pilots(StrEnum):
-    """The pilots of the baselines."""
-
-    GAUSSIAN = "gaussian"
-    UNIT_NORM = "unit-norm"
-    LOW_COHERENCE = "low-coherence"
-    QPSK = "qpsk"
+_DEFAULT_L, _DEFAULT_LENGTHS = 12, (8, 12, 16, 20)
 
 
 @with_tuning
 def compare(
     lengths: Annotated[
-        str, typer.Option("--pilot-lengths", "-L", help="L, separated by commas.", rich_help_panel=_SCENE)
-    ] = "8,12,16,20",
+        str | None,
+        typer.Option("--pilot-lengths", "-L", help="L, separated by commas [8,12,16,20].", rich_help_panel=_SCENE),
+    ] = None,
     N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.", rich_help_panel=_SCENE)] = 100,
     M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.", rich_help_panel=_SCENE)] = 4,
-    case: Annotated[Case, typer.Option("--activity", help="Who is active.", rich_help_panel=_SCENE)] = Case.INDEPENDENT,
+    case: Annotated[str, typer.Option("--activity", help=ACTIVITY_HELP, rich_help_panel=_SCENE)] = "independent",
     p: Annotated[
         float,
         typer.Option(
@@ -49,15 +42,27 @@ def compare(
     noise_var: Annotated[float | None, typer.Option(help="σ² of an entry of Y [0.1].", rich_help_panel=_SCENE)] = None,
     snr_db: Annotated[float | None, typer.Option(help="SNR, in the place of σ².", rich_help_panel=_SCENE)] = None,
     pilots: Annotated[
-        Pilots,
+        str,
         typer.Option(
-            help="CN(0, 1), raw or with columns scaled to √L, spread apart; or QPSK symbols.", rich_help_panel=_SCENE
+            help="gaussian, unit-norm, low-coherence or qpsk; or your own, as file.mat:A.", rich_help_panel=_SCENE
         ),
-    ] = Pilots.GAUSSIAN,
+    ] = "gaussian",
+    channel: Annotated[
+        str | None,
+        typer.Option(help="Such as 'Rician(k_factor_db=3)', or your own class [Rayleigh].", rich_help_panel=_SCENE),
+    ] = None,
     correlation: Annotated[
         float,
         typer.Option("--antenna-correlation", help="Correlation of neighbouring antennas.", rich_help_panel=_SCENE),
     ] = 0.0,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE,...",
+            help="Vary anything above, or an argument of a model; repeatable, for the product.",
+            rich_help_panel=_SCENE,
+        ),
+    ] = None,
     n_draws: Annotated[
         int, typer.Option("--pilot-draws", min=1, help="Pilot matrices to average over.", rich_help_panel=_SCENE)
     ] = 4,
@@ -99,7 +104,7 @@ def compare(
     overwrite: Annotated[bool, typer.Option(help="Replace what is there.", rich_help_panel=_OUTPUT)] = False,
     **tuning: str | None,
 ) -> None:
-    """Compare solvers over pilot lengths: a table, a figure and a CSV file.
+    """Compare solvers over pilot lengths, or whatever varies: a table, a figure and a CSV file.
 
     With no option, all on the paper's scenario with N = 100. Every figure is averaged over draws of the pilots,
     and ± is the 95 % interval over these draws. The detection threshold of every solver is learned on training samples.
@@ -107,43 +112,52 @@ def compare(
     from rich.console import Console
     from rich.progress import track
 
-    from mmvsolvers.comparison import Setting, draw_figure, write_csv
+    from mmvsolvers.channels import ChannelModel, Rayleigh
+    from mmvsolvers.comparison import Samples, draw_figure, records, title_of, write_csv
     from mmvsolvers.comparison import compare as run
     from mmvsolvers.files import refuse_to_overwrite
     from mmvsolvers.registry import SOLVERS, find_solver
+    from mmvsolvers.scenario import Scenario
+    from mmvsolvers.sweep import grid
 
     table_file = output.with_suffix(".csv")
     _check_suffix(output)
     for path in (output, table_file):
         refuse_to_overwrite(path, overwrite)
     chosen = [find_solver(name) for name in dict.fromkeys(solver or SOLVERS)]
-    setting = Setting(
+    scenario = Scenario(
         N=N,
+        L=_DEFAULT_L,
         M=M,
         activity=activity_model(case, p, ratio, groups),
+        channel=own_object("--channel", channel, ChannelModel) if channel else Rayleigh(1.0, correlation),
         noise_var=0.1 if noise_var is None and snr_db is None else noise_var,
         snr_db=snr_db,
-        pilots=pilots.value.replace("-", "_"),
-        antenna_correlation=correlation,
-        n_train=n_train,
-        n_test=n_test,
-        n_draws=n_draws,
-        seed=seed,
     )
+    given, sweeps = pilots_of(pilots), _sweeps(lengths, sweep or [])
+    if not isinstance(given, str) and "L" not in dict(sweep_of(text) for text in sweep or []) and lengths is None:
+        sweeps = {"L": [len(given)]} | {name: values for name, values in sweeps.items() if name != "L"}
+    variants = [replace(one, pilots=given) if "pilots" not in sweeps else one for one in grid(scenario, sweeps)]
+    samples = Samples(n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)
     tuned = chosen_options(chosen, tuning, option or ())
     options = {entry.name: _options(entry, tuned[entry.name], tol, max_iter, paper_iterations) for entry in chosen}
-    pilot_lengths = _lengths(lengths)
-    found = run(setting, pilot_lengths, chosen, options)
-    total = len(pilot_lengths) * len(chosen)
+    varied = [name for name, values in sweeps.items() if len(values) > 1] or list(sweeps)[:1]
+    found = run(variants, samples, chosen, options)
+    total = len(variants) * len(chosen)
     rows = list(track(found, "comparing", total=total, console=Console(stderr=True), transient=True))
-    title = f"N={N}, M={M}, {setting.activity}, " + (
-        f"SNR={snr_db:g} dB" if snr_db is not None else f"σ²={setting.noise_var:g}"
-    )
-    Console().print(title, _table(rows), sep="\n")
+    Console().print(title_of(variants[0], varied), _table(rows, varied), sep="\n")
     typer.echo("ms: a sample; open, div.: test problems that did not converge, that diverged")
-    draw_figure(output, rows, title)
-    write_csv(table_file, rows)
+    draw_figure(output, rows, varied)
+    write_csv(table_file, records(rows, samples))
     typer.echo(f"wrote {output} and {table_file}")
+
+
+def _sweeps(lengths: str | None, sweep: list[str]) -> dict[str, list[Any]]:
+    """Return what varies: the pilot length where nothing else does, and what --sweep says."""
+    sweeps = dict(sweep_of(text) for text in sweep)
+    if lengths is not None:
+        return {"L": _lengths(lengths)} | sweeps
+    return sweeps or {"L": list(_DEFAULT_LENGTHS)}
 
 
 def _check_suffix(path: Path) -> None:
@@ -170,18 +184,20 @@ def _options(
     return {name: value for name, value in options.items() if name in solver.options} | tuned
 
 
-def _table(rows: "list[Row]") -> "Table":
+def _table(rows: "list[Row]", varied: list[str]) -> "Table":
     from rich import box
     from rich.table import Table
+
+    from mmvsolvers.sweep import value_at
 
     table = Table("solver", "MSE", "error rate", "ms", "open", "div.", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     for column in table.columns:
         column.no_wrap = True
-    length = None
+    shown = None
     for row in rows:
-        if length != row.L:
-            length = row.L
-            table.add_row(f"[bold]L = {length}")
+        if shown is not row.scenario:
+            shown = row.scenario
+            table.add_row("[bold]" + ", ".join(f"{name} = {value_at(shown, name)}" for name in varied))
         found = row.evaluation
         table.add_row(
             row.solver.label,

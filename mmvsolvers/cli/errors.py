@@ -13,6 +13,13 @@ _USER_ERRORS = (_TYPER_ERROR, ValueError, TypeError, OSError, MemoryError, Impor
 _EXTRA_OF_PACKAGE = {"torch": "nn", "safetensors": "nn", "joblib": "distributed", "dask": "distributed"}
 
 
+# Spellings of options that were given up, and what they are called.
+RENAMED = {
+    "--N": "-N (--devices)", "--L": "-L", "--M": "-M (--antennas)", "--p": "-p (--activity-prob)",
+    "--case": "--activity", "--n-test": "--samples", "--draws": "--pilot-draws",
+}  # fmt: skip
+
+
 class OneLineErrors(TyperGroup):
     """A group of commands that ends with one line about a user's error.
 
@@ -57,5 +64,8 @@ def _in_words(error: Exception) -> str:
     if package in _EXTRA_OF_PACKAGE:
         extra = _EXTRA_OF_PACKAGE[package]
         return f"this command needs {package}; install it with: pip install 'mmvsolvers[{extra}]'"
+    moved = RENAMED.get(str(getattr(error, "option_name", "")))
+    if moved:
+        return f"{getattr(error, 'option_name', '')} is now {moved}"
     message = str(getattr(error, "format_message", error.__str__)())
     return " ".join(message.split()) or type(error).__name__

@@ -1,27 +1,92 @@
 """What several commands read from the command line in the same way."""
 
-from enum import StrEnum
+import ast
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.pilots import PILOTS
+
+CASES = ("independent", "single-group", "groups")
+ACTIVITY_HELP = f"{', '.join(CASES)}, or your own: 'file.py:Class(argument=value)'."
 
 
-class Case(StrEnum):
-    """The activity models."""
-
-    INDEPENDENT = "independent"
-    SINGLE_GROUP = "single-group"
-    GROUPS = "groups"
-
-
-def activity_model(case: Case, p: float, ratio: float, groups: int) -> ActivityModel:
-    """Return the activity model that the options describe."""
-    match case:
-        case Case.INDEPENDENT:
+def activity_model(text: str, p: float, ratio: float, groups: int) -> ActivityModel:
+    """Return the activity model that the options describe: one of this package's, or a user's own class."""
+    match text:
+        case "independent":
             return IndependentActivity(p, ratio)
-        case Case.SINGLE_GROUP:
+        case "single-group":
             return SingleActiveGroup(p)
-        case Case.GROUPS:
+        case "groups":
             return GroupActivity(p, groups)
+        case _:
+            found: ActivityModel = own_object("--activity", text, ActivityModel)
+            return found
+
+
+def own_object(option: str, text: str, protocol: type) -> Any:
+    """Return the object of ``Class(argument=value, ...)``, of this package or at ``file.py:`` or ``module:``.
+
+    Arguments are literals: nothing but the class itself is run.
+    """
+    from mmvsolvers.codec import find_class
+    from mmvsolvers.loading import load_object
+
+    where, parenthesis, arguments = text.partition("(")
+    try:
+        call = ast.parse(f"f({arguments}" if parenthesis else "f()", mode="eval").body
+        assert isinstance(call, ast.Call)
+        values = [ast.literal_eval(argument) for argument in call.args]
+        named = {str(argument.arg): ast.literal_eval(argument.value) for argument in call.keywords if argument.arg}
+    except (SyntaxError, ValueError, AssertionError):
+        raise ValueError(f"{option} must be a name or Class(argument=value, ...); got {text!r}") from None
+    if ":" in where:
+        kind = load_object(where)
+    else:
+        try:
+            kind = find_class(where, protocol)
+        except ValueError:
+            words = "" if option != "--activity" else f"one of {', '.join(CASES)}, or "
+            raise ValueError(f"{option} must be {words}an own class at file.py:Class; got {text!r}") from None
+    found = kind(*values, **named) if isinstance(kind, type) else kind
+    if not isinstance(found, protocol):
+        raise TypeError(f"{option} {where} is no {protocol.__name__}: it lacks methods")
+    return found
+
+
+def pilots_of(text: str) -> Any:
+    """Return a kind of pilots, or the pilots in a variable of a file, as in ``file.mat:A``."""
+    kind = text.replace("-", "_")
+    if kind in PILOTS:
+        return kind
+    from mmvsolvers.files import describe, load_arrays
+
+    file, _, name = text.rpartition(":")
+    if not file:
+        words = ", ".join(one.replace("_", "-") for one in PILOTS)
+        raise ValueError(f"--pilots must be one of {words}, or a variable of a file such as pilots.mat:A; got {text!r}")
+    arrays = load_arrays(Path(file))
+    if name not in arrays:
+        raise ValueError(f"{file} has no variable {name!r}; it holds {describe(arrays)}")
+    return arrays[name].astype(np.complex128)
+
+
+def sweep_of(text: str) -> tuple[str, list[Any]]:
+    """Split ``NAME=VALUE,VALUE,...``; repeated values count once."""
+    name, equals, values = text.partition("=")
+    if not equals or not name or not values:
+        raise ValueError(f"--sweep must be NAME=VALUE,VALUE,...; got {text!r}")
+    name = name.strip()
+    read = [own_value(name, value.strip()) for value in values.split(",")]
+    return name, list(dict.fromkeys(read))
+
+
+def own_value(name: str, text: str) -> Any:
+    """Return a value of a sweep: a number where it is one."""
+    return pilots_of(text) if name == "pilots" else value_of(text)
 
 
 def value_of(text: str) -> int | float | bool | str:

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mmvsolvers.cli.parsing import Case, activity_model
+from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model
 
 
 def plan(
     N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.")] = 100,
     M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.")] = 4,
-    case: Annotated[Case, typer.Option("--activity", help="Who is active.")] = Case.INDEPENDENT,
+    case: Annotated[str, typer.Option("--activity", help=ACTIVITY_HELP)] = "independent",
     p: Annotated[float, typer.Option("--activity-prob", "-p", help="Average probability of being active.")] = 0.1,
     ratio: Annotated[float, typer.Option(help="p1/p2 of the two halves, of 'independent'.")] = 1.0,
     groups: Annotated[int, typer.Option(help="Number of groups, of 'groups'.")] = 20,

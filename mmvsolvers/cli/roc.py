@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mmvsolvers.cli.compare import _check_suffix
-from mmvsolvers.cli.parsing import Case, activity_model
+from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model
 from mmvsolvers.cli.solver_options import PANEL, SolverOptions, chosen_options, with_tuning
 from mmvsolvers.registry import SOLVERS, find_solver
 
@@ -19,7 +19,7 @@ def roc(
     L: Annotated[int, typer.Option("--pilot-length", "-L", help="Pilot length L.", rich_help_panel=_SCENE)] = 12,
     N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.", rich_help_panel=_SCENE)] = 100,
     M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.", rich_help_panel=_SCENE)] = 4,
-    case: Annotated[Case, typer.Option("--activity", help="Who is active.", rich_help_panel=_SCENE)] = Case.INDEPENDENT,
+    case: Annotated[str, typer.Option("--activity", help=ACTIVITY_HELP, rich_help_panel=_SCENE)] = "independent",
     p: Annotated[
         float, typer.Option("--activity-prob", "-p", help="Average activity probability.", rich_help_panel=_SCENE)
     ] = 0.1,
@@ -77,7 +77,6 @@ def roc(
     options = chosen_options(chosen, tuning, option or ())
     found = measure_curves(scenario, chosen, n_samples=n_samples, n_draws=n_draws, seed=seed, options=options)
     curves = list(track(found, "solving", total=len(chosen), console=Console(stderr=True), transient=True))
-    noise = f"SNR={snr_db:g} dB" if snr_db is not None else f"σ²={scenario.noise_var:g}"
-    draw_figure(output, curves, f"N={N}, L={L}, M={M}, {scenario.activity}, {noise}")
+    draw_figure(output, curves, str(scenario))
     write_csv(table_file, curves)
     typer.echo(f"wrote {output} and {table_file}")

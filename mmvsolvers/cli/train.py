@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mmvsolvers.cli.learned import require_torch
-from mmvsolvers.cli.parsing import Case, activity_model, value_of
+from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model, value_of
 
 
 class Scheme(StrEnum):
@@ -22,11 +22,11 @@ class Scheme(StrEnum):
 def train(
     scheme: Annotated[Scheme, typer.Argument(help="What to train.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the run; the same command resumes it.")],
-    case: Annotated[Case, typer.Option(help="Who is active.")] = Case.INDEPENDENT,
-    N: Annotated[int, typer.Option("--N", help="Devices.")] = 100,
-    L: Annotated[int, typer.Option("--L", help="Pilot length.")] = 12,
-    M: Annotated[int, typer.Option("--M", help="Antennas.")] = 4,
-    p: Annotated[float, typer.Option("--p", help="Average activity probability.")] = 0.1,
+    case: Annotated[str, typer.Option("--activity", help=ACTIVITY_HELP)] = "independent",
+    N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.")] = 100,
+    L: Annotated[int, typer.Option("--pilot-length", "-L", help="Pilot length L.")] = 12,
+    M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.")] = 4,
+    p: Annotated[float, typer.Option("--activity-prob", "-p", help="Average activity probability.")] = 0.1,
     ratio: Annotated[float, typer.Option(help="p1/p2 of the independent case.")] = 3.0,
     n_groups: Annotated[int, typer.Option("--groups", help="Groups of the case 'groups'.")] = 20,
     noise_var: Annotated[float, typer.Option(help="Noise variance.")] = 0.1,

@@ -5,22 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """How much is measured.
-
-    Attributes
-    ----------
-    n_train, n_test : int
-        Samples for each draw of the pilots: to learn thresholds on, and to measure on.
-    n_draws : int
-        Pilot matrices to average a classical scheme over. A learned scheme has one, and all samples on it.
-    """
-
-    n_train: int
-    n_test: int
-    n_draws: int
+from mmvsolvers.comparison import Samples
 
 
 @dataclass(frozen=True, slots=True)

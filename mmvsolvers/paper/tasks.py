@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
-from mmvsolvers.comparison import Setting
+from mmvsolvers.comparison import Samples
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Decoder, Evaluation, evaluate
 from mmvsolvers.metrics import Estimate
@@ -102,22 +102,10 @@ class Point:
             quantities["mse"] = evaluation.mse
         return {self.scheme: Finding(quantities, samples, time.perf_counter() - start, versions(self.is_training))}
 
-    def _setting(self, scale: Scale) -> Setting:
-        samples = scale.samples[self.scene.N]
-        return Setting(
-            N=self.scene.N,
-            M=self.scene.M,
-            activity=self.scene.activity,
-            noise_var=NOISE_VAR,
-            n_train=samples.n_train,
-            n_test=samples.n_test,
-            seed=SEED,
-        )
-
     def _classical(self, scale: Scale) -> "_Found":
         scheme = SCHEMES[self.scheme]
-        setting = replace(self._setting(scale), pilots=scheme.pilots)
-        train, test = setting.draw(self.scene.L, self.seed)
+        scenario = replace(_scenario(self.scene), pilots=scheme.pilots)
+        train, test = scale.samples[self.scene.N].draw(scenario, self.seed)
         return evaluate(classical(scheme), train, test, **scheme.options), test.A, test.T, {}
 
     def _learned(self, scale: Scale, directory: Path) -> "_Found":
@@ -129,13 +117,9 @@ class Point:
         model = train(configuration, directory / self.key, device=gpu_for(self.key))
         solver = LearnedSolver(model, configuration)
         samples = scale.samples[self.scene.N]
-        setting = replace(
-            self._setting(scale),
-            pilots=solver.pilots,
-            n_train=samples.n_train * samples.n_draws,
-            n_test=samples.n_test * samples.n_draws,
-        )
-        learned_on, test = setting.draw(self.scene.L, self.seed)
+        # One matrix, and as many samples on it as a classical scheme has on all of its own.
+        samples = replace(samples, n_train=samples.n_train * samples.n_draws, n_test=samples.n_test * samples.n_draws)
+        learned_on, test = samples.draw(replace(_scenario(self.scene), pilots=solver.pilots), self.seed)
         quantities = {}
         prior = model.exported().get("activity_prob")
         if prior is not None and self.scene.case == "independent":
@@ -179,11 +163,8 @@ class Timing:
     def measure(self, scale: Scale, directory: Path) -> dict[str, Finding]:
         """Return a finding for every scheme; a first run that compiles and warms up is not in the times."""
         start = time.perf_counter()
-        setting = Setting(
-            N=self.scene.N, M=self.scene.M, activity=self.scene.activity, noise_var=NOISE_VAR, seed=SEED,
-            n_train=scale.timing_samples, n_test=1,
-        )  # fmt: skip
-        data, _ = setting.draw(self.scene.L, self.seed)
+        samples = Samples(n_train=scale.timing_samples, n_test=1)
+        data, _ = samples.draw(_scenario(self.scene), self.seed)
         spent: dict[str, list[float]] = {scheme: [] for scheme in self.schemes}
         contestants = {scheme: self._contestant(scheme, data) for scheme in self.schemes}
         with warnings.catch_warnings():
@@ -257,7 +238,7 @@ def versions(with_torch: bool) -> str:
     return f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages)
 
 
-def _scenario(scene: Scene) -> Any:
+def _scenario(scene: Scene) -> Scenario:
     return Scenario(N=scene.N, L=scene.L, M=scene.M, activity=scene.activity, noise_var=NOISE_VAR)
 
 
