@@ -8,7 +8,16 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.result import SolverResult
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_count, as_scalar
+from mmvsolvers.validation import (
+    NON_NEGATIVE,
+    POSITIVE,
+    POSITIVE_OR_INF,
+    PROBABILITY,
+    Batch,
+    as_array,
+    as_count,
+    as_scalar,
+)
 
 # Σ⁻¹ has entries as large as 1/σ², and devices' q as small as one over their power in it. Single precision holds both
 # where the ratio of received power to noise times its machine precision is below this.
@@ -22,13 +31,14 @@ def descend(
     channel_var: NDArray[np.floating] | None,
     upper: NDArray[np.floating],
     *,
+    algorithm: str,
     max_iter: int,
     tol: float,
 ) -> SolverResult:
-    """Minimise f(α·g) - Σ_n log_odds_n α_n over 0 ⪯ α ⪯ upper from α = 0, for every problem of a batch.
+    """Minimise f(α·g) - Σ_n log_odds_n α_n over 0 ⪯ α ⪯ upper, for every problem of a batch.
 
-    ``log_odds``, ``channel_var`` (g; None for ones) and ``upper`` are validated arrays of shape (N,). See ``ml_cd`` and
-    ``map_cd``.
+    ``log_odds``, ``channel_var`` (g; None for ones) and ``upper`` are validated arrays of shape (N,), ``algorithm`` is
+    the kernel's name. See ``ml_cd`` and ``map_cd``, ``ml_psca`` and ``map_psca``.
     """
     given = batch.numbers("noise_var", noise_var, POSITIVE)
     max_iter = as_count("max_iter", max_iter)
@@ -40,10 +50,11 @@ def descend(
     value = np.empty((batch.T, batch.N), batch.real_dtype)
     objective, optimality = np.empty(batch.T), np.empty(batch.T, batch.real_dtype)
     n_iter = np.empty(batch.T, np.int64)
+    kernel = getattr(kernels, algorithm)
     for chosen, real in _precisions(problem, sigma2):
         field = np.result_type(real, np.complex64)
         with one_blas_thread():
-            value[chosen], objective[chosen], optimality[chosen], n_iter[chosen] = kernels.map_cd.solve_batch(
+            value[chosen], objective[chosen], optimality[chosen], n_iter[chosen] = kernel.solve_batch(
                 np.ascontiguousarray(problem.A.T, field),
                 np.ascontiguousarray(problem.Y[chosen], field),
                 sigma2[chosen].astype(real),
@@ -62,6 +73,36 @@ def descend(
         n_iter=n_iter,
         tol=tol,
     )
+
+
+def maximise_likelihood(
+    batch: Batch, noise_var: ArrayLike, *, algorithm: str, max_iter: int, tol: float
+) -> SolverResult:
+    """Maximise the likelihood of every problem of a batch: MAP with even odds, unit channels and no bound."""
+    log_odds, upper = np.zeros(batch.N), np.full(batch.N, np.inf)
+    return descend(batch, noise_var, log_odds, None, upper, algorithm=algorithm, max_iter=max_iter, tol=tol)
+
+
+def maximise_posterior(
+    batch: Batch,
+    noise_var: ArrayLike,
+    activity_prob: ArrayLike,
+    channel_var: ArrayLike,
+    upper: ArrayLike | None,
+    *,
+    algorithm: str,
+    max_iter: int,
+    tol: float,
+) -> SolverResult:
+    """Maximise the posterior probability of every problem of a batch; arguments as in ``map_cd``."""
+    prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
+    gain = batch.per_device("channel_var", channel_var, POSITIVE)
+    bound = np.where(prob > 0.5, 1.0, np.inf) if upper is None else batch.per_device("upper", upper, POSITIVE_OR_INF)
+    if np.isinf(bound[prob > 0.5]).any():
+        raise ValueError("upper must be finite where activity_prob > 0.5, where the objective is unbounded; got inf")
+    log_odds = np.log(prob / (1 - prob)) / batch.M
+    result = descend(batch, noise_var, log_odds, gain, bound, algorithm=algorithm, max_iter=max_iter, tol=tol)
+    return replace(result, objective=result.objective - float(np.log1p(-prob).sum()) / batch.M)
 
 
 def _log_det_unit(batch: Batch) -> NDArray[np.float64]:

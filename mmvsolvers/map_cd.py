@@ -1,18 +1,15 @@
 """Maximum-a-posteriori coordinate descent for activity detection with known access probabilities."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.likelihood import descend
+from mmvsolvers.likelihood import maximise_posterior
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
-    POSITIVE_OR_INF,
     PROBABILITY,
     Batch,
     as_count,
@@ -98,11 +95,7 @@ def map_cd(
         result = _flip_groups(batch, noise_var, prob, gain, group, max_iter=max_iter, tol=tol)
         warn_about("map_cd", result, tol)
         return result
-    bound = np.where(prob > 0.5, 1.0, np.inf) if upper is None else batch.per_device("upper", upper, POSITIVE_OR_INF)
-    if np.isinf(bound[prob > 0.5]).any():
-        raise ValueError("upper must be finite where activity_prob > 0.5, where the objective is unbounded; got inf")
-    result = descend(batch, noise_var, np.log(prob / (1 - prob)) / batch.M, gain, bound, max_iter=max_iter, tol=tol)
-    result = replace(result, objective=result.objective - float(np.log1p(-prob).sum()) / batch.M)
+    result = maximise_posterior(batch, noise_var, prob, gain, upper, algorithm="map_cd", max_iter=max_iter, tol=tol)
     warn_about("map_cd", result, tol)
     return result
 

@@ -1,9 +1,8 @@
 """Maximum-likelihood coordinate descent for activity detection."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from mmvsolvers.likelihood import descend
+from mmvsolvers.likelihood import maximise_likelihood
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import Batch
 
@@ -60,9 +59,6 @@ def ml_cd(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, *, max_iter: int = 1
     >>> mmv.ml_cd(A, Y, noise_var=0.01).score.round(1).tolist()
     [4.0, 0.0, 0.0]
     """
-    batch = Batch.of(A, Y)
-    # MAP with even odds, unit channels and no bound
-    log_odds, upper = np.zeros(batch.N), np.full(batch.N, np.inf)
-    result = descend(batch, noise_var, log_odds, None, upper, max_iter=max_iter, tol=tol)
+    result = maximise_likelihood(Batch.of(A, Y), noise_var, algorithm="map_cd", max_iter=max_iter, tol=tol)
     warn_about("ml_cd", result, tol)
     return result

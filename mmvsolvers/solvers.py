@@ -7,8 +7,10 @@ from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.group_lasso_bcd import group_lasso_bcd
 from mmvsolvers.m_sbl import m_sbl
 from mmvsolvers.map_cd import map_cd
+from mmvsolvers.map_psca import map_psca
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.ml_mmse import ml_mmse
+from mmvsolvers.ml_psca import ml_psca
 from mmvsolvers.registry import Solver, register
 from mmvsolvers.somp import somp
 
@@ -20,8 +22,10 @@ __all__ = [
     "group_lasso_bcd",
     "m_sbl",
     "map_cd",
+    "map_psca",
     "ml_cd",
     "ml_mmse",
+    "ml_psca",
     "somp",
 ]
 
@@ -99,6 +103,33 @@ register(
         estimates="activities α",
         minimises=f"{_LIKELIHOOD} − Σ log p(α_n)/M",
         reference="maximum a posteriori by coordinate descent, [1] Algorithm 3",
+        paper_iterations=55,
+        tuning={"upper": "Largest α of MAP [none]."},
+        precise_options={"tol": 1e-7},
+        powers={"noise_var": 2, "channel_var": 2, "score": 0},
+    )
+)
+register(
+    Solver(
+        run=ml_psca,
+        label="ML, parallel",
+        needs=("noise_var",),
+        estimates="powers γ",
+        minimises=_LIKELIHOOD,
+        reference="maximum likelihood, all devices at once by successive convex approximation [4]",
+        paper_iterations=55,
+        precise_options={"tol": 1e-7},
+        powers={"noise_var": 2, "score": 2},
+    )
+)
+register(
+    Solver(
+        run=map_psca,
+        label="MAP, parallel",
+        needs=("noise_var", "activity_prob", "channel_var"),
+        estimates="activities α",
+        minimises=f"{_LIKELIHOOD} − Σ log p(α_n)/M",
+        reference="maximum a posteriori, all devices at once by successive convex approximation [4]",
         paper_iterations=55,
         tuning={"upper": "Largest α of MAP [none]."},
         precise_options={"tol": 1e-7},

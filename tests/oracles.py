@@ -173,3 +173,27 @@ def mmse_given_support(A, Y, noise_var, active, channel_var=1.0):
     A_S, g_S = A[:, active], g[active]
     X[active] = g_S[:, None] * (adjoint(A_S) @ np.linalg.solve(covariance(A_S, g_S, noise_var), Y))
     return X
+
+
+def map_psca(A, Y, noise_var, n_iter, activity_prob=0.5, channel_var=1.0, upper=np.inf):
+    """Return α, its objective without the prior's constant, and the largest scaled exact step that is left."""
+    N, M = A.shape[1], Y.shape[1]
+    A = A * np.sqrt(np.broadcast_to(channel_var, N))
+    c = np.log(np.broadcast_to(activity_prob, N) / (1 - np.broadcast_to(activity_prob, N))) / M
+    upper = np.broadcast_to(upper, N)
+    sample = Y @ adjoint(Y) / M
+
+    def objective(alpha):
+        return negative_log_likelihood(A, Y, noise_var, alpha) - c @ alpha
+
+    alpha = np.zeros(N)
+    for _ in range(n_iter):
+        S = np.linalg.solve(covariance(A, alpha, noise_var), A)
+        q, r = np.sum(A.conj() * S, axis=0).real, np.sum(S.conj() * (sample @ S), axis=0).real
+        target = np.where(q > c, alpha + (np.sqrt(r / np.where(q > c, q - c, 1)) - 1) / q, upper)
+        d = np.clip(target, 0, upper) - alpha
+        share = 1.0
+        while objective(alpha + share * d) > objective(alpha) + 1e-4 * share * ((q - r - c) @ d) + 1e-12:
+            share /= 2
+        alpha = alpha + share * d
+    return alpha, objective(alpha), largest_step(A, sample, noise_var, alpha, c, upper)

@@ -1,0 +1,305 @@
+"""Parallel successive convex approximation of the (regularised) Gaussian likelihood: ML and MAP.
+
+ML is MAP with a flat prior (``log_odds = 0``) and no upper bound. With the log-determinant linearised, what is left of
+the objective along every coordinate is convex and has a closed minimum. All devices step towards theirs at once, by a
+share that is halved until the objective falls enough. What a pass takes is one product of the pilots with the inverse
+Cholesky factor of Σ: Σ = CCᴴ, W = C⁻¹A and Z = C⁻¹Y give q_n = ‖w_n‖² and r_n = ‖Zᴴw_n‖²/M.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from numba import prange
+
+from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.map_cd import Prior, coordinate_step
+from mmvsolvers.kernels.shared import REORDER, squared_norm
+
+# Devices a product: it must fill the registers, and its result stay in the cache.
+BLOCK = 128
+# A step is taken where the objective falls by this share of what its slope promises, or else halved, so often at most.
+ARMIJO = 1e-4
+HALVINGS = 30
+# A run to tolerance passes, between two passes over all devices, over the likely devices alone: those active, and those
+# whose r came this close to where they become active. They are passed over until their steps are this much smaller.
+LIKELY_RATIO = 0.9
+LIKELY_REDUCTION = 0.1
+LIKELY_PASSES = 20
+# There, this share of what the last pass moved each device by is added to its step.
+MOMENTUM = 0.6
+# It gives up after this many full passes after which the objective has not fallen beyond its rounding error.
+STALL = 3
+ROUNDING = 4.0 * np.finfo(np.float64).eps
+
+# Where one problem stands: C⁻ᵀ and conj(C⁻¹Y) in the precision of the data, and the objective in double precision.
+Point = namedtuple("Point", "factor whitened objective")
+# What a pass finds for every device, (N,) each: q, r and the step; and what the last pass has moved it by.
+Found = namedtuple("Found", "q r step moved")
+# A block at work: pilots, C⁻¹a_n, a_nᴴΣ⁻¹Y (conjugate).
+Scratch = namedtuple("Scratch", "pilots rows correlations")
+
+
+@njit()
+def surrogate_step(q, r, value, log_odds, upper):
+    """Return the step d to the minimum of (q - log_odds)d - rd/(1 + dq) over -value <= d <= upper - value."""
+    if not q > log_odds:
+        # The approximation falls all the way to the bound.
+        return upper - value
+    return min(max((np.sqrt(r / (q - log_odds)) - 1.0) / q, -value), upper - value)
+
+
+@njit(fastmath=REORDER)
+def invert_factor(matrix):
+    """Turn the upper triangle of a hermitian positive definite matrix into C⁻ᵀ, where it is CCᴴ; return its log|·|.
+
+    Never fails: pivots that rounding has made too small are raised.
+    """
+    L = matrix.shape[0]
+    log_det = 0.0
+    # first R = Cᴴ, row by row; what is below the diagonal is not looked at
+    for j in range(L):
+        smallest = np.finfo(np.float64).eps * abs(matrix[j, j].real)
+        for i in range(j):
+            factor = np.conj(matrix[i, j])
+            for k in range(j, L):
+                matrix[j, k] -= factor * matrix[i, k]
+        pivot = max(matrix[j, j].real, smallest)
+        log_det += np.log(pivot)
+        scale = 1.0 / np.sqrt(pivot)
+        matrix[j, j] = pivot
+        for k in range(j, L):
+            matrix[j, k] *= scale
+    # then R⁻¹ = C⁻ᴴ from the last row up, conjugated
+    for i in range(L - 1, -1, -1):
+        scale = 1.0 / matrix[i, i].real
+        matrix[i, i] = scale
+        row = matrix[i].copy()
+        for k in range(i + 1, L):
+            matrix[i, k] = 0.0
+        for j in range(i + 1, L):
+            factor = -scale * row[j]
+            for k in range(j, L):
+                matrix[i, k] += factor * matrix[j, k]
+    for i in range(L):
+        for k in range(L):
+            matrix[i, k] = np.conj(matrix[i, k]) if k >= i else 0.0
+    return log_det
+
+
+@njit()
+def covariance(AT, noise_var, value):
+    """Return AΓAᴴ + σ²I in double precision."""
+    active = np.flatnonzero(value > 0.0)
+    # float64 times any precision is double precision, real or complex as A is
+    rows = np.zeros((active.size, AT.shape[1]), np.complex128)
+    for k in range(active.size):
+        root = np.sqrt(np.float64(value[active[k]]))
+        for i in range(AT.shape[1]):
+            rows[k, i] = root * AT[active[k], i]
+    matrix = np.dot(rows.T, np.conj(rows))
+    for i in range(AT.shape[1]):
+        matrix[i, i] += noise_var
+    return matrix
+
+
+@njit()
+def evaluate(AT, Y, noise_var, value, prior, point):
+    """Factor Σ at ``value`` into ``point``."""
+    matrix = covariance(AT, noise_var, value)
+    objective = invert_factor(matrix)
+    # Z = C⁻¹Y, whose conjugate is the conjugate of the transposed factor's
+    fit = 0.0
+    whitened = np.dot(matrix.T, Y.astype(np.complex128))
+    for i in range(whitened.shape[0]):
+        fit += squared_norm(whitened[i])
+        for m in range(whitened.shape[1]):
+            point.whitened[i, m] = np.conj(whitened[i, m])
+        for j in range(whitened.shape[0]):
+            point.factor[i, j] = matrix[i, j]
+    objective += fit / Y.shape[1]
+    for n in range(value.size):
+        objective -= np.float64(prior.log_odds[n]) * value[n]
+    point.objective[0] = objective
+
+
+@njit()
+def look(AT, devices, value, prior, point, found, scratch):
+    """Find q, r and the step of ``devices``; return the slope of the objective along all steps."""
+    slope = 0.0
+    M = point.whitened.shape[1]
+    for start in range(0, devices.size, BLOCK):
+        count = min(BLOCK, devices.size - start)
+        for k in range(count):
+            for i in range(AT.shape[1]):
+                scratch.pilots[k, i] = AT[devices[start + k], i]
+        np.dot(scratch.pilots[:count], point.factor, scratch.rows[:count])
+        np.dot(scratch.rows[:count], point.whitened, scratch.correlations[:count])
+        for k in range(count):
+            n = devices[start + k]
+            q, r = squared_norm(scratch.rows[k]), squared_norm(scratch.correlations[k]) / M
+            found.q[n], found.r[n] = q, r
+            found.step[n] = surrogate_step(q, r, value[n], prior.log_odds[n], prior.upper[n])
+            slope += (q - r - prior.log_odds[n]) * np.float64(found.step[n])
+    return slope
+
+
+@njit()
+def exact_step(n, value, prior, found):
+    """Return the step to the exact minimum along coordinate n."""
+    return coordinate_step(found.q[n], found.r[n], value[n], prior.log_odds[n], prior.upper[n])
+
+
+@njit()
+def largest_steps(devices, value, prior, found):
+    """Return the largest scaled exact step |d|q, the largest but for leaps, and the device of the largest leap.
+
+    A leap ends at the bound of a device with log_odds > 0, behind a maximum that its convex approximation does not see.
+    """
+    largest, leap, leaper = 0.0, 0.0, -1
+    for n in devices:
+        d = exact_step(n, value, prior, found)
+        scaled = abs(d) * found.q[n]
+        if prior.log_odds[n] > 0.0 and d == prior.upper[n] - value[n] and found.step[n] < d:
+            if scaled > leap:
+                leap, leaper = scaled, n
+        else:
+            largest = max(largest, scaled)
+    return max(largest, leap), largest, leaper
+
+
+@njit()
+def gather_momentum(devices, slope, value, prior, found):
+    """Add momentum to the steps of ``devices`` if the objective still falls along them; return the slope."""
+    with_momentum = 0.0
+    for n in devices:
+        step = found.step[n] + value.dtype.type(MOMENTUM) * found.moved[n]
+        step = min(max(step, -value[n]), prior.upper[n] - value[n])
+        with_momentum += (found.q[n] - found.r[n] - prior.log_odds[n]) * np.float64(step)
+        found.moved[n] = step
+    # at least as steep as a quarter of what it was, so that momentum never leads away
+    if with_momentum > 0.25 * slope:
+        return slope
+    for n in devices:
+        found.step[n] = found.moved[n]
+    return with_momentum
+
+
+@njit()
+def descend(AT, Y, noise_var, devices, slope, value, prior, point, found):
+    """Move ``devices`` along their steps as far as the objective falls enough; return whether it fell."""
+    before, start = value.copy(), point.objective[0]
+    share = value.dtype.type(1.0)
+    for _ in range(HALVINGS):
+        for n in devices:
+            value[n] = min(max(before[n] + share * found.step[n], 0.0), prior.upper[n])
+        evaluate(AT, Y, noise_var, value, prior, point)
+        if point.objective[0] <= start + ARMIJO * share * slope + ROUNDING * abs(start):
+            for n in range(value.size):
+                found.moved[n] = value[n] - before[n]
+            return True
+        share *= value.dtype.type(0.5)
+    for n in devices:
+        value[n] = before[n]
+    evaluate(AT, Y, noise_var, value, prior, point)
+    return False
+
+
+@njit()
+def likely(value, prior, found):
+    """Return the devices that are active or nearly so."""
+    return np.flatnonzero((value > 0.0) | (found.r > LIKELY_RATIO * (found.q - prior.log_odds)))
+
+
+@njit()
+def matched_filter(AT, Y, upper, value):
+    """Start from the power that a matched filter sees in each device above what it sees of noise and all the others."""
+    scratch = np.dot(AT, np.conj(Y))
+    L, M = Y.shape
+    power = 0.0
+    for i in range(L):
+        power += squared_norm(Y[i])
+    for n in range(value.size):
+        square = squared_norm(AT[n])
+        value[n] = min(max((squared_norm(scratch[n]) / square - power / L) / (M * square), 0.0), upper[n])
+
+
+@njit()
+def workspace(AT, M, value):
+    """Allocate what passes over one problem work with."""
+    N, L = AT.shape
+    point = Point(np.empty((L, L), AT.dtype), np.empty((L, M), AT.dtype), np.empty(1))
+    found = Found(
+        np.zeros(N, value.dtype), np.zeros(N, value.dtype), np.zeros(N, value.dtype), np.zeros(N, value.dtype)
+    )
+    block = min(BLOCK, N)
+    scratch = Scratch(np.empty((block, L), AT.dtype), np.empty((block, L), AT.dtype), np.empty((block, M), AT.dtype))
+    return point, found, scratch
+
+
+@njit()
+def iterate(AT, Y, noise_var, prior, max_iter, value):
+    """Make ``max_iter`` iterations on one problem from ``value`` (N,), in place; return objective and optimality."""
+    point, found, scratch = workspace(AT, Y.shape[1], value)
+    devices = np.arange(value.size)
+    evaluate(AT, Y, noise_var, value, prior, point)
+    for _ in range(max_iter):
+        slope = look(AT, devices, value, prior, point, found, scratch)
+        descend(AT, Y, noise_var, devices, slope, value, prior, point, found)
+    look(AT, devices, value, prior, point, found, scratch)
+    return point.objective[0], largest_steps(devices, value, prior, found)[0]
+
+
+@njit()
+def solve(AT, Y, noise_var, prior, max_iter, tol, value):
+    """Solve one problem to ``tol`` > 0, in place; return objective, optimality and the iterations made."""
+    point, found, scratch = workspace(AT, Y.shape[1], value)
+    everyone = np.arange(value.size)
+    matched_filter(AT, Y, prior.upper, value)
+    evaluate(AT, Y, noise_var, value, prior, point)
+    done, stalled, lowest = 0, 0, np.inf
+    while True:
+        slope = look(AT, everyone, value, prior, point, found, scratch)
+        optimality, seen, leaper = largest_steps(everyone, value, prior, found)
+        stalled = 0 if point.objective[0] + ROUNDING * abs(point.objective[0]) < lowest else stalled + 1
+        lowest = min(point.objective[0], lowest)
+        if optimality <= tol or done >= max_iter or stalled == STALL:
+            return point.objective[0], optimality, done
+        done += 1
+        if seen <= tol:
+            # nothing is left to the parallel steps
+            value[leaper] = prior.upper[leaper]
+            evaluate(AT, Y, noise_var, value, prior, point)
+            continue
+        devices = likely(value, prior, found)
+        slope = gather_momentum(everyone, slope, value, prior, found)
+        fell = descend(AT, Y, noise_var, everyone, slope, value, prior, point, found)
+        enough = max(LIKELY_REDUCTION * seen, 0.5 * tol)
+        for _ in range(min(LIKELY_PASSES, max_iter - done)):
+            slope = look(AT, devices, value, prior, point, found, scratch)
+            if not fell or largest_steps(devices, value, prior, found)[1] <= enough:
+                break
+            slope = gather_momentum(devices, slope, value, prior, found)
+            fell = descend(AT, Y, noise_var, devices, slope, value, prior, point, found)
+            done += 1
+
+
+@njit(parallel=True)
+def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol):
+    """Solve T problems in parallel.
+
+    AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), unit what one ``value`` is worth in them (T,).
+    Returns value (T, N), objective (T,), optimality (T,) and n_iter (T,).
+    """
+    T = Y.shape[0]
+    value = np.zeros((T, AT.shape[0]), noise_var.dtype)
+    objectives = np.empty(T)
+    optimality = np.empty(T, noise_var.dtype)
+    n_iter = np.empty(T, np.int64)
+    for t in prange(T):
+        prior = Prior(log_odds * unit[t], upper / unit[t])
+        if tol > 0.0:
+            objectives[t], optimality[t], n_iter[t] = solve(AT, Y[t], noise_var[t], prior, max_iter, tol, value[t])
+        else:
+            objectives[t], optimality[t] = iterate(AT, Y[t], noise_var[t], prior, max_iter, value[t])
+            n_iter[t] = max_iter
+    return value, objectives, optimality, n_iter
