@@ -1,4 +1,4 @@
-"""The seven reference solvers as differentiable functions of torch tensors, with a fixed number of iterations.
+"""The reference solvers as differentiable functions of torch tensors, with a fixed number of iterations.
 
 Each takes the arguments of the `mmvsolvers` function of the same name, on any device, in complex64 or complex128, and
 returns a `Recovery`.
@@ -11,8 +11,10 @@ from mmvsolvers_nn.functional.group_lasso_admm import group_lasso_admm
 from mmvsolvers_nn.functional.group_lasso_bcd import group_lasso_bcd
 from mmvsolvers_nn.functional.likelihood_ratio import likelihood_ratio
 from mmvsolvers_nn.functional.map_cd import map_cd
+from mmvsolvers_nn.functional.map_psca import map_psca
 from mmvsolvers_nn.functional.ml_cd import ml_cd
 from mmvsolvers_nn.functional.ml_mmse import ml_mmse
+from mmvsolvers_nn.functional.ml_psca import ml_psca
 
 __all__ = [
     "Recovery",
@@ -22,6 +24,8 @@ __all__ = [
     "group_lasso_bcd",
     "likelihood_ratio",
     "map_cd",
+    "map_psca",
     "ml_cd",
     "ml_mmse",
+    "ml_psca",
 ]

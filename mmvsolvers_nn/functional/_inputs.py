@@ -124,6 +124,10 @@ class Problems:
             raise ValueError(f"{name} must be a tensor of shape {(self.N, self.N)}; got {found}")
         return self._spread(name, value, FINITE, (self.N, self.N), "pair")
 
+    def per_iteration(self, name: str, value: Tensor | float, admissible: Range, n_iter: int) -> Tensor:
+        """Spread a scalar or a tensor of shape (n_iter,) over the iterations: (n_iter,), real."""
+        return self._spread(name, value, admissible, (n_iter,), "iteration")
+
     def start(self, start: tuple[Tensor, ...] | None, *shapes: tuple[int, int] | tuple[int]) -> list[Tensor] | None:
         """Flatten the leading axes of a start point's tensors, which must have the given shapes behind them."""
         if start is None:

@@ -5,7 +5,17 @@ from torch import Tensor
 
 import mmvsolvers_nn.functional as functional
 
-SOLVERS = ("group_lasso_bcd", "group_lasso_admm", "amp_mmse", "ml_cd", "map_cd", "covariance_lasso", "ml_mmse")
+SOLVERS = (
+    "group_lasso_bcd",
+    "group_lasso_admm",
+    "amp_mmse",
+    "ml_cd",
+    "map_cd",
+    "ml_psca",
+    "map_psca",
+    "covariance_lasso",
+    "ml_mmse",
+)
 # Those whose sweeps visit the devices one after the other, by a backend of the user's choice.
 SEQUENTIAL = ("group_lasso_bcd", "ml_cd", "map_cd", "covariance_lasso", "ml_mmse")
 # (N, L, M, leading): more and fewer devices than a block of the compiled sweeps, one of everything, no batch axis.
@@ -52,6 +62,13 @@ def hyperparameters(name: str, A: Tensor, leading: tuple[int, ...]) -> dict[str,
         "amp_mmse": {"activity_prob": per_device(0.1, 0.6), "channel_var": per_device(0.5, 2.0)},
         "ml_cd": {"noise_var": per_problem(0.1, 0.3)},
         "map_cd": {
+            "noise_var": per_problem(0.1, 0.3),
+            "activity_prob": per_device(0.1, 0.7),
+            "channel_var": per_device(0.5, 2.0),
+            "upper": per_device(0.5, 1.5),
+        },
+        "ml_psca": {"noise_var": per_problem(0.1, 0.3)},
+        "map_psca": {
             "noise_var": per_problem(0.1, 0.3),
             "activity_prob": per_device(0.1, 0.7),
             "channel_var": per_device(0.5, 2.0),

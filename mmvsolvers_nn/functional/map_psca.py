@@ -1,0 +1,177 @@
+"""MAP activity detection with all devices moved at once, unrolled."""
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from mmvsolvers.kernels.map_psca import ARMIJO
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_choice, as_count
+from mmvsolvers_nn.functional._inputs import Problems, Recovery
+
+# What the line search of a fixed number of operations may take; the last is taken where none brings the descent.
+SHARES = (1.0, 0.5, 0.25, 0.125)
+
+
+def map_psca(
+    A: Tensor,
+    Y: Tensor,
+    noise_var: Tensor | float,
+    activity_prob: Tensor | float,
+    *,
+    channel_var: Tensor | float = 1.0,
+    upper: Tensor | float | None = None,
+    step: Tensor | float | str = "search",
+    n_iter: int,
+    start: tuple[Tensor, ...] | None = None,
+) -> Recovery:
+    """Detect active devices by ``n_iter`` parallel iterations of maximum a posteriori estimation.
+
+    Parameters
+    ----------
+    A : Tensor of shape (L, N), complex
+        Pilots.
+    Y : Tensor of shape (..., L, M), complex
+        Received signals.
+    noise_var : float or Tensor of shape () or (...)
+        Noise variance σ² per complex entry, positive.
+    activity_prob : float or Tensor of shape () or (N,)
+        Prior activity ε(n), strictly between 0 and 1.
+    channel_var : float or Tensor of shape () or (N,)
+        Variance g(n) of an active device's channel coefficients, positive.
+    upper : float or Tensor of shape () or (N,), optional
+        Largest activity allowed. By default 1 where ε(n) > 1/2, where there would be no minimum, and none elsewhere.
+    step : float, Tensor of shape () or (n_iter,), or "search"
+        Share of the step to the minimum of the convex approximation that every iteration takes, positive; above 1 goes
+        beyond. "search" halves it from 1, three times at most, until the objective falls enough, in every problem.
+    n_iter : int
+        Number of iterations.
+    start : tuple of one Tensor of shape (..., N), optional
+        Activities to start from, the ``state`` of an earlier call; zeros by default.
+
+    Returns
+    -------
+    Recovery
+        ``score`` is the activity α of every device, (..., N); ``X`` is None.
+
+    Notes
+    -----
+    The iterations of `mmvsolvers.map_psca` at ``tol=0``, after [1]_: large products, no loop over devices, nothing that
+    looks at values on the host, so that it runs on any device, in a CUDA graph too. Differentiable in A, Y,
+    ``noise_var``, ``activity_prob``, ``channel_var``, ``upper``, ``step`` and ``start``; of an iteration only its
+    activities are kept for the way back, which makes it once more. A share that was searched for is piecewise constant,
+    and so has no derivative.
+
+    References
+    ----------
+    .. [1] B. Tan, Y. Cui, "Fast MLE and MAPE-based device activity detection for grant-free access via PSCA and
+       PSCA-Net", IEEE Transactions on Wireless Communications, 2025.
+    """
+    problems = Problems.of(A, Y)
+    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
+    variance = problems.per_device("channel_var", channel_var, POSITIVE)
+    if upper is None:
+        bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
+    else:
+        bound = problems.per_device("upper", upper, POSITIVE)
+    scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
+    return descend(scaled, noise, torch.logit(probability) / problems.M, bound, step, n_iter, start)
+
+
+def descend(
+    problems: Problems,
+    noise_var: Tensor,
+    log_odds: Tensor,
+    upper: Tensor,
+    step: Tensor | float | str,
+    n_iter: int,
+    start: tuple[Tensor, ...] | None,
+) -> Recovery:
+    """Run the iterations that ML and MAP share; ML has ``log_odds`` 0 and ``upper`` inf.
+
+    Parameters
+    ----------
+    problems : Problems
+        With column n of A scaled such that its coefficient is the value sought.
+    noise_var : Tensor of shape (T,)
+        Noise variance.
+    log_odds, upper : Tensor of shape (N,)
+        log(ε/(1-ε))/M and the largest value allowed.
+    step, n_iter, start
+        As in `map_psca`.
+    """
+    n_iter = as_count("n_iter", n_iter, at_least=0)
+    shares = None
+    if isinstance(step, str):
+        as_choice("step", step, ("search",))
+    else:
+        shares = problems.per_iteration("step", step, POSITIVE, n_iter)
+    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(log_odds).expand(problems.T, -1)]
+    for u in range(n_iter):
+        direction, slope = checkpoint(
+            directions, problems.A, problems.Y, noise_var, log_odds, upper, value,
+            use_reentrant=False, preserve_rng_state=False,
+        )  # fmt: skip
+        share = search(problems, noise_var, log_odds, value, direction, slope) if shares is None else shares[u]
+        value = torch.minimum((value + share * direction).clamp_min(0.0), upper)
+    score = problems.batched(value)
+    return Recovery(None, score, (score,))
+
+
+def directions(
+    A: Tensor, Y: Tensor, noise_var: Tensor, log_odds: Tensor, upper: Tensor, value: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the steps (T, N) to the minima of the convex approximations, and the objective's slope along them (T,)."""
+    identity = torch.eye(A.shape[0], dtype=A.dtype, device=A.device)
+    factor = torch.linalg.cholesky_ex(covariance(A, noise_var, value))[0]
+    half = torch.linalg.solve_triangular(factor, identity, upper=False)
+    W = half @ A
+    q = _squares(W).sum(dim=1)
+    r = _squares(W.mH @ (half @ Y)).mean(dim=2)
+    # q > log_odds but for rounding wherever there is no bound
+    falls = q <= log_odds
+    ratio = r / torch.where(falls, 1.0, q - log_odds)
+    # the root has no derivative at 0, where the device is silenced whatever it is
+    u = torch.where(ratio > 0, ratio, 1.0).sqrt()
+    target = value + torch.where(ratio > 0, (u - 1) / q, -1 / q)
+    target = torch.minimum(torch.where(target > 0, target, 0.0), upper)
+    step = torch.where(falls, upper, target) - value
+    return step, ((q - r - log_odds) * step).sum(dim=1)
+
+
+@torch.no_grad()
+def search(
+    problems: Problems, noise_var: Tensor, log_odds: Tensor, value: Tensor, direction: Tensor, slope: Tensor
+) -> Tensor:
+    """Return the largest of `SHARES` of the steps by which every problem's objective falls enough: (T, 1)."""
+    A, Y = problems.A, problems.Y
+    before, change = covariance(A, noise_var, value), covariance(A, torch.zeros_like(noise_var), direction)
+    start = objective(before, Y, log_odds, value)
+    # a fall is not to be seen below the rounding error
+    limit = start + 4 * torch.finfo(start.dtype).eps * start.abs()
+    chosen = torch.full_like(start, SHARES[-1])
+    for share in reversed(SHARES[:-1]):
+        reached = objective(before + share * change, Y, log_odds, value + share * direction)
+        chosen = torch.where(reached <= limit + ARMIJO * share * slope, share, chosen)
+    return chosen.unsqueeze(1)
+
+
+def covariance(A: Tensor, noise_var: Tensor, value: Tensor) -> Tensor:
+    """Return σ²I + A diag(value) Aᴴ for every problem: (T, L, L)."""
+    identity = torch.eye(A.shape[0], dtype=A.dtype, device=A.device)
+    return noise_var[:, None, None] * identity + (A * value.unsqueeze(1)) @ A.mH
+
+
+def objective(covariance: Tensor, Y: Tensor, log_odds: Tensor, value: Tensor) -> Tensor:
+    """Return log|Σ| + tr(Σ⁻¹YYᴴ)/M - log_odds·value of every problem: (T,)."""
+    factor = torch.linalg.cholesky_ex(covariance)[0]
+    whitened = torch.linalg.solve_triangular(factor, Y, upper=False)
+    log_det = 2 * factor.diagonal(dim1=1, dim2=2).real.log().sum(dim=1)
+    value_of: Tensor = log_det + _squares(whitened).sum(dim=(1, 2)) / Y.shape[2] - value @ log_odds
+    return value_of
+
+
+def _squares(part: Tensor) -> Tensor:
+    """Return |·|² of every entry, by the real view: ``abs`` of a complex tensor is slow and has no gradient at 0."""
+    squares: Tensor = torch.view_as_real(part.resolve_conj()).square().sum(dim=-1)
+    return squares
