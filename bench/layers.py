@@ -60,6 +60,8 @@ CASES = (
     Case("amp_mmse", 50, (0.1,), {"damping": 0.5}, has_plain_version=False),
     Case("ml_cd", 10, (0.1,)),
     Case("map_cd", 10, (0.1, 0.1)),
+    Case("ml_psca", 20, (0.1,), has_plain_version=False),
+    Case("map_psca", 20, (0.1, 0.1), has_plain_version=False),
     Case("covariance_lasso", 20, (2.0,), {"noise_var": 0.1}),
     Case("ml_mmse", 10, (0.1,), {"threshold": 0.3}),
 )
