@@ -13,11 +13,11 @@ recipe() {
         --fresh --batch-size 64 --clip-norm 1 --schedule cosine --max-epochs 20 --patience 20 "$@"
 }
 
-recipe amp_nn single-group --U 50 --curriculum 10:19 --learning-rate 0.03 --n-train 5760
-recipe amp_nn independent --U 50 --curriculum 10:19 --learning-rate 0.03 --n-train 9600 --patience 25
-recipe group_lasso_nn single-group --U 100 --curriculum 30:19 --rho 1.5 --learning-rate 0.03 --n-train 9600
-recipe group_lasso_nn independent --U 100 --curriculum 30:19 --rho 1.5 --learning-rate 0.01 --n-train 6400 --patience 25
-recipe map_nn groups --U 20 --curriculum 8:19 --learning-rate 0.004 --n-train 3840
-recipe map_nn independent --U 20 --curriculum 8:19 --learning-rate 0.004 --n-train 14080 --batch-size 128
-recipe covariance_nn groups --learning-rate 0.003 --n-train 38400
-recipe covariance_nn independent --learning-rate 0.003 --n-train 38400
+recipe amp_nn single-group --U 50 --curriculum 10:19 --learning-rate 0.03 --train-samples 5760
+recipe amp_nn independent --U 50 --curriculum 10:19 --learning-rate 0.03 --train-samples 9600 --patience 25
+recipe group_lasso_nn single-group --U 100 --curriculum 30:19 --rho 1.5 --learning-rate 0.03 --train-samples 9600
+recipe group_lasso_nn independent --U 100 --curriculum 30:19 --rho 1.5 --learning-rate 0.01 --train-samples 6400 --patience 25
+recipe map_nn groups --U 20 --curriculum 8:19 --learning-rate 0.004 --train-samples 3840
+recipe map_nn independent --U 20 --curriculum 8:19 --learning-rate 0.004 --train-samples 14080 --batch-size 128
+recipe covariance_nn groups --learning-rate 0.003 --train-samples 38400
+recipe covariance_nn independent --learning-rate 0.003 --train-samples 38400

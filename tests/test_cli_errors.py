@@ -31,3 +31,21 @@ def test_ctrl_c_ends_with_130_and_other_system_errors_are_shown(monkeypatch, tmp
         main(["compare", "--pilot-lengths", "6", "--devices", "20", "--samples", "2", "--train-samples", "2"])
     if raised is KeyboardInterrupt:
         assert caught.value.code == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "amp_nn", "--case", "groups"], "--case is now --activity"),
+        (["train", "amp_nn", "--M", "4"], "--M is now -M (--antennas)"),
+        (["evaluate", "runs", "--n-test", "10"], "--n-test is now --samples"),
+        (["evaluate", "runs", "--draws", "10"], "--draws is now --pilot-draws"),
+    ],
+)
+def test_old_spellings_name_the_new_ones(arguments, words, capsys):
+    from mmvsolvers.cli import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == f"Error: {words}\n"

@@ -16,7 +16,8 @@ _EXTRA_OF_PACKAGE = {"torch": "nn", "safetensors": "nn", "joblib": "distributed"
 # Spellings of options that were given up, and what they are called.
 RENAMED = {
     "--N": "-N (--devices)", "--L": "-L", "--M": "-M (--antennas)", "--p": "-p (--activity-prob)",
-    "--case": "--activity", "--n-test": "--samples", "--draws": "--pilot-draws",
+    "--case": "--activity", "--n-test": "--samples",
+    "--n-train": "--train-samples", "--n-validation": "--validation-samples", "--draws": "--pilot-draws",
 }  # fmt: skip
 
 

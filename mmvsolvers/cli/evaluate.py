@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 def evaluate(
     weights: Annotated[Path, typer.Argument(help="Directory of a training run.")],
-    n_test: Annotated[int, typer.Option(min=1, help="Test samples for each pilot matrix.")] = 1000,
-    n_train: Annotated[int, typer.Option(min=1, help="Samples that thresholds are learned on.")] = 2000,
-    n_draws: Annotated[int, typer.Option("--draws", min=1, help="Gaussian pilots to average over.")] = 5,
+    n_test: Annotated[int, typer.Option("--samples", min=1, help="Test samples for each pilot matrix.")] = 1000,
+    n_train: Annotated[
+        int, typer.Option("--train-samples", min=1, help="Samples that thresholds are learned on.")
+    ] = 2000,
+    n_draws: Annotated[int, typer.Option("--pilot-draws", min=1, help="Gaussian pilots to average over.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of samples and Gaussian pilots.")] = 1,
 ) -> None:
     """Compare trained weights with classical solvers over learned and Gaussian pilots."""

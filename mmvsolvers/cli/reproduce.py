@@ -42,7 +42,7 @@ def reproduce(
 
     What has been measured in the directory is kept: a run that was killed goes on where it was.
     """
-    _require_packages()
+    _require("pandas", "joblib", "torch", "safetensors", extras="nn,paper")
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -75,7 +75,7 @@ def draw(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to [beside RESULTS].")] = None,
 ) -> None:
     """Draw figures from their numbers [all that are there]."""
-    _require_packages()
+    _require("pandas", extras="paper")
     from mmvsolvers.paper import results
 
     found = sorted(set(results.read(table)["figure"]))
@@ -89,19 +89,19 @@ def claims(
     table: Annotated[Path, typer.Argument(metavar="RESULTS", help="What `mmv reproduce` wrote, results.csv.")],
 ) -> None:
     """Hold the paper's claims against the numbers; prints Markdown."""
-    _require_packages()
+    _require("pandas", extras="paper")
     from mmvsolvers.paper.claims import report
     from mmvsolvers.paper.results import read
 
     typer.echo(report(read(table)), nl=False)
 
 
-def _require_packages() -> None:
+def _require(*packages: str, extras: str) -> None:
     """End the command with one line that says what to install, where packages are missing."""
-    missing = [package for package in ("pandas", "joblib", "torch", "safetensors") if find_spec(package) is None]
+    missing = [package for package in packages if find_spec(package) is None]
     if missing:
         needed = " and ".join(missing)
-        typer.echo(f"Error: this command needs {needed}; install with: pip install 'mmvsolvers[nn,paper]'", err=True)
+        typer.echo(f"Error: this command needs {needed}; install with: pip install 'mmvsolvers[{extras}]'", err=True)
         raise typer.Exit(1)
 
 
