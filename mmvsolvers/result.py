@@ -1,5 +1,6 @@
 """What every solver returns, and the warnings it may raise on the way."""
 
+import sys
 import warnings
 from dataclasses import dataclass
 
@@ -69,6 +70,14 @@ class SolverResult:
         )
 
 
+def _callers_level() -> int:
+    """Return the stack level, for a warning of the function that asks, of the line outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mmvsolvers":
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def warn_about(solver: str, result: SolverResult, tol: float) -> None:
     """Raise one warning for the problems of a batch that diverged, and one for those that did not converge."""
     total = result.converged.size
@@ -77,7 +86,7 @@ def warn_about(solver: str, result: SolverResult, tol: float) -> None:
         warnings.warn(
             f"{solver}: {n_diverged} of {total} problems diverged; their best iterates are returned",
             DivergenceWarning,
-            stacklevel=3,
+            stacklevel=_callers_level(),
         )
     n_open = total - int((result.converged | result.diverged).sum())
     if tol > 0 and n_open:
@@ -86,5 +95,5 @@ def warn_about(solver: str, result: SolverResult, tol: float) -> None:
             f"{solver}: {n_open} of {total} problems stopped at max_iter with optimality up to "
             f"{result.optimality[open_problems].max():.2g} > tol={tol:g}",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=_callers_level(),
         )

@@ -113,3 +113,18 @@ print("done")
 def test_threads_do_not_abort_the_process(layer):
     ran = python(THREADS, NUMBA_THREADING_LAYER=layer)
     assert ran.stdout == "done\n", ran.stderr
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_points_at_the_users_line():
+    A, Y, _ = make_problem(20, 8, 2)
+    with pytest.warns(mmv.ConvergenceWarning) as direct:
+        mmv.SOLVERS["group_lasso_bcd"].run(A, Y, 0.1, max_iter=1)
+    with pytest.warns(mmv.ConvergenceWarning) as nested:
+        mmv.ml_mmse(A, Y, 0.1, threshold=0.1, max_iter=1)
+    assert {warning.filename for warning in (*direct, *nested)} == {__file__}
+
+
+def test_counts_have_64_bits():
+    with pytest.raises(ValueError, match="max_iter must be at most 9223372036854775807"):
+        mmv.group_lasso_bcd(np.eye(2), np.ones((2, 1)), 0.1, max_iter=10**20)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import POSITIVE, PROBABILITY
+from mmvsolvers.validation import POSITIVE, POSITIVE_OR_INF, PROBABILITY
 from mmvsolvers_nn.functional._inputs import Problems, Recovery
 from mmvsolvers_nn.functional._operator import sweep_operator
 
@@ -68,7 +68,7 @@ def map_cd(
     if upper is None:
         bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
     else:
-        bound = problems.per_device("upper", upper, POSITIVE).expand(problems.T, -1)
+        bound = problems.per_device("upper", upper, POSITIVE_OR_INF).expand(problems.T, -1)
     scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
     return descend(scaled, noise, torch.logit(probability) / problems.M, bound, n_iter, start, backend)
 
