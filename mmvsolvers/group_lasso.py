@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.scores import matched_powers
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_choice
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_choice, as_per_device, as_pilots
 
 DEFAULT_LAM_FRACTION = 0.05
 
@@ -77,6 +77,19 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
         for problem in zip(batch.Y, estimates, lams, least_squares_bound(batch, lams), strict=True)
     ]
     return batch.units.leave(np.array(gaps), (0, 2)).reshape(batch.leading)
+
+
+def divide_by_weights(A: ArrayLike, weights: ArrayLike | str) -> tuple[NDArray[np.inexact], NDArray[np.floating]]:
+    """Return A with column n divided by w_n, and w (N,): the penalty λ Σ w_n ‖X_n‖ is the plain one of w_n X_n."""
+    pilots = as_pilots("A", A)
+    if isinstance(weights, str):
+        as_choice("weights", weights, ("own",))
+        largest = np.abs(pilots).max()
+        w = largest * np.linalg.norm(pilots / largest, axis=0) / np.sqrt(len(pilots))
+    else:
+        w = as_per_device("weights", weights, pilots.shape[1], POSITIVE)
+    w = w.astype(pilots.real.dtype)
+    return pilots / w, w
 
 
 def regularisation(batch: Batch, lam: ArrayLike | None) -> NDArray[np.floating]:

@@ -1,11 +1,13 @@
 """GROUP LASSO by ADMM in sharing form."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import least_squares_bound, penalty_parameter, regularisation
+from mmvsolvers.group_lasso import divide_by_weights, least_squares_bound, penalty_parameter, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
@@ -19,6 +21,7 @@ def group_lasso_admm(
     rho: ArrayLike | str | None = None,
     max_iter: int = 5000,
     tol: float = 1e-5,
+    weights: ArrayLike | str | None = None,
 ) -> SolverResult:
     """Solve GROUP LASSO, min_X ½‖AX - Y‖²_F + λ Σ_n ‖X_n‖₂, by ADMM with all rows of X updated in parallel.
 
@@ -40,6 +43,9 @@ def group_lasso_admm(
     tol : float
         Stop a problem once its duality gap, looked at every tenth iteration, is at most ``tol`` times its objective,
         or ½‖Y‖² where λ = 0. 0 runs exactly ``max_iter`` iterations.
+    weights : array_like of shape (N,) or "own", optional
+        w_n > 0 of the penalty λ Σ_n w_n ‖X_n‖₂; 1 by default, the textbook's. "own" is ‖a_n‖/√L, which treats pilots
+        of different norms alike and detects better; ``lam`` by default is then 0.05 times max_n ‖(AᴴY)_n‖/w_n.
 
     Returns
     -------
@@ -62,6 +68,12 @@ def group_lasso_admm(
     in MIMO-based grant-free random access", IEEE JSAC 2021. S. Boyd et al., "Distributed optimization and statistical
     learning via the alternating direction method of multipliers", 2011, sections 3.4.1 and 7.3.
     """
+    if weights is not None:
+        scaled, w = divide_by_weights(A, weights)
+        result = group_lasso_admm(scaled, Y, lam, rho=rho, max_iter=max_iter, tol=tol)
+        assert result.X is not None, "this solver recovers the signal"
+        X = result.X / w[:, np.newaxis]
+        return replace(result, X=X, score=row_scores(X))
     batch = Batch.of(A, Y).in_units(objective=2)
     lams = regularisation(batch, lam)
     rhos = penalty_parameter(batch, lams, rho)

@@ -1,16 +1,16 @@
 """GROUP LASSO by block coordinate descent, at one λ or along a path."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.group_lasso import lambda_max, least_squares_bound, regularisation
+from mmvsolvers.group_lasso import divide_by_weights, lambda_max, least_squares_bound, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
-from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_count, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_array, as_count, as_scalar
 
 
 def group_lasso_bcd(
@@ -21,6 +21,7 @@ def group_lasso_bcd(
     max_iter: int = 1000,
     tol: float = 1e-5,
     X0: ArrayLike | None = None,
+    weights: ArrayLike | str | None = None,
 ) -> SolverResult:
     """Solve GROUP LASSO, min_X ½‖AX - Y‖²_F + λ Σ_n ‖X_n‖₂, exactly minimising over one row of X after the other.
 
@@ -40,6 +41,9 @@ def group_lasso_bcd(
         Anderson extrapolation are used.
     X0 : array_like of shape (..., N, M), optional
         Where to start; zero by default.
+    weights : array_like of shape (N,) or "own", optional
+        w_n > 0 of the penalty λ Σ_n w_n ‖X_n‖₂; 1 by default, the textbook's. "own" is ‖a_n‖/√L, which treats pilots
+        of different norms alike and detects better; ``lam`` by default is then 0.05 times max_n ‖(AᴴY)_n‖/w_n.
 
     Returns
     -------
@@ -68,6 +72,13 @@ def group_lasso_bcd(
     >>> mmv.group_lasso_bcd(np.eye(2), np.array([[3.0, 4.0], [0.1, 0.0]]), lam=1.0).X.round(3).tolist()
     [[2.4, 3.2], [0.0, 0.0]]
     """
+    if weights is not None:
+        scaled, w = divide_by_weights(A, weights)
+        start = None if X0 is None else as_array("X0", X0) * w[:, np.newaxis]
+        result = group_lasso_bcd(scaled, Y, lam, max_iter=max_iter, tol=tol, X0=start)
+        assert result.X is not None, "this solver recovers the signal"
+        X = result.X / w[:, np.newaxis]
+        return replace(result, X=X, score=row_scores(X))
     batch = Batch.of(A, Y).in_units(objective=2)
     lams = regularisation(batch, lam)
     max_iter = as_count("max_iter", max_iter)
