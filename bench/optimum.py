@@ -5,6 +5,7 @@ stopped goes on where it was. Ratios are on the same data, their 95 % intervals 
 """
 
 import csv
+import io
 import time
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import mmvsolvers as mmv
-from mmvsolvers.files import atomic_path
+from mmvsolvers.writing import write_text
 
 PATH = Path(__file__).parent / "results" / "optimum.csv"
 N_DRAWS, N_TRAIN, N_TEST = 8, 500, 1300
@@ -130,10 +131,11 @@ def main():
         if task not in done:
             print("measuring", *task, flush=True)
             rows += measure(*task)
-            with atomic_path(PATH) as temporary, temporary.open("w", newline="") as stream:
-                writer = csv.DictWriter(stream, COLUMNS)
-                writer.writeheader()
-                writer.writerows(rows)
+            table = io.StringIO(newline="")
+            writer = csv.DictWriter(table, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+            write_text(PATH, table.getvalue())
     report(rows)
 
 

@@ -1,6 +1,5 @@
 """Solvers side by side on one scenario or several, and the tables and figures of it."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from mmvsolvers.evaluation import Evaluation, average, evaluate
 from mmvsolvers.registry import SOLVERS, Solver
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.sweep import columns_of, find_field, label_of, value_at
+from mmvsolvers.writing import write_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +112,8 @@ def figures(found: Evaluation) -> dict[str, Any]:
 
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write records as CSV, whole or not at all; what some of them lack stays empty."""
-    from mmvsolvers.files import atomic_path
-
     columns = list(dict.fromkeys(name for record in records for name in record))
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, columns)
-        writer.writeheader()
-        writer.writerows(records)
+    write_table(path, columns, ([record.get(name) for name in columns] for record in records))
 
 
 def draw_figure(path: Path, rows: Sequence[Row], varied: Sequence[str]) -> None:

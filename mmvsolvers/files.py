@@ -1,47 +1,72 @@
 """Named arrays in the files that users of this field have: MATLAB .mat (v5 and v7.3), NumPy .npz and HDF5."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import warnings
+from collections.abc import Collection, Mapping
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmvsolvers.writing import atomically, check_output
+
 Arrays = dict[str, NDArray[Any]]
 
-HDF5_SUFFIXES = (".h5", ".hdf5")
-SUFFIXES = (".mat", ".npz", *HDF5_SUFFIXES)
+_FORMATS = {".mat": "matlab5", ".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5"}
+SUFFIXES = tuple(_FORMATS)
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # MATLAB puts a header of this size in front of the HDF5 file that a v7.3 file is.
 _MATLAB_USER_BLOCK = 512
+# Bytes of one array that a .mat file of version 5 can hold.
+_MATLAB5_LIMIT = 2**31
 
 
-def load_arrays(path: str | Path) -> Arrays:
-    """Read all numeric arrays of a .mat, .npz, .h5 or .hdf5 file, by name, in the axis order they were saved with.
+def load_arrays(path: str | Path, names: Collection[str]) -> Arrays:
+    """Read numeric arrays of a .mat, .npz, .h5 or .hdf5 file, in the axis order they were saved with.
+
+    Nothing else in the file is read, no object unpickled, and no other file opened that an HDF5 file may point to.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    names : collection of str
+        What to read.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If its suffix is none of the four, it cannot be read as what the suffix says, or it holds no array.
+        If its suffix is none of the four, it cannot be read as what the suffix says, or one of the names is none of a
+        numeric array.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    readers = {".mat": _load_mat, ".npz": _load_npz, ".h5": _load_hdf5, ".hdf5": _load_hdf5}
-    reader = readers[_suffix(path)]
+    module = _format(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the readers, about what is not read
+        return {name: _load(module, path, name) for name in names}
+
+
+def contents(path: str | Path) -> dict[str, str]:
+    """Say in words what a file holds, by name, such as "complex128 (12, 100)".
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_arrays`.
+    """
+    path = Path(path)
+    module = _format(path)
     try:
-        found = reader(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found: dict[str, str] = module.contents(path)
+            return found
     except Exception as error:
-        # The readers' own errors range from KeyError to zlib.error; all say that the file is broken.
-        raise ValueError(f"{path} cannot be read as a {path.suffix} file: {error}") from error
-    arrays = {name: np.asarray(value) for name, value in found.items() if np.asarray(value).dtype.kind in "biufc"}
-    if not arrays:
-        raise ValueError(f"{path} holds no numeric array")
-    return arrays
+        raise _unreadable(path, error) from error
 
 
 def save_arrays(
@@ -58,32 +83,36 @@ def save_arrays(
     overwrite : bool
         Whether a file that is there may be replaced.
     matlab73 : bool
-        Write .mat as v7.3 (HDF5), which MATLAB needs for arrays above 2 GB, and not as v5.
+        Write .mat as v7.3 (HDF5), and not as v5, which holds no array of 2 GB or more: with one, it is v7.3 anyway.
 
     Raises
     ------
     FileExistsError
         If there is such a file and ``overwrite`` is False.
+    OSError
+        If it cannot be written.
+    TypeError
+        If something is no numeric array.
     ValueError
         If the suffix is none of the four.
     """
     path = Path(path)
-    suffix = _suffix(path)
-    refuse_to_overwrite(path, overwrite)
-    contents = {name: np.asarray(value) for name, value in arrays.items()}
-    with atomic_path(path) as temporary:
-        if suffix == ".npz":
-            np.savez_compressed(temporary, allow_pickle=False, **contents)
-        elif suffix in HDF5_SUFFIXES:
-            _save_hdf5(temporary, contents)
-        elif matlab73:
-            import hdf5storage
+    module = _FORMATS[_suffix(path)]
+    values = {name: np.asarray(value) for name, value in arrays.items()}
+    for name, value in values.items():
+        if value.dtype.kind not in "biufc":
+            raise TypeError(f"{name} must be a numeric array; got dtype {value.dtype}")
+    if module == "matlab5" and (matlab73 or any(value.nbytes >= _MATLAB5_LIMIT for value in values.values())):
+        module = "matlab73"
+    check_output(path, overwrite)
+    with atomically(path) as stream:
+        _module(module).save(stream, values)
 
-            hdf5storage.savemat(str(temporary), contents, format="7.3", oned_as="column", store_python_metadata=False)
-        else:
-            from scipy.io import savemat
 
-            savemat(temporary, contents, oned_as="column")
+def check_destination(path: str | Path, overwrite: bool) -> None:
+    """Find out whether `save_arrays` can write there; raises what it would."""
+    _suffix(Path(path))
+    check_output(Path(path), overwrite)
 
 
 def is_matlab73(path: str | Path) -> bool:
@@ -93,33 +122,37 @@ def is_matlab73(path: str | Path) -> bool:
         return stream.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
 
 
-def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
-    """Raise FileExistsError where a file is in the way and may not be replaced, FileNotFoundError without a folder."""
-    _require_folder(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} is there already; choose another name, or allow to overwrite it")
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder, which takes the place of ``path`` when all went well."""
-    _require_folder(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+def _load(module: ModuleType, path: Path, name: str) -> NDArray[Any]:
     try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        array: NDArray[Any] = module.read(path, name)
+    except KeyError as error:
+        if error.args[:1] != (name,):
+            raise _unreadable(path, error) from error
+        held = ", ".join(f"{name} {words}" for name, words in contents(path).items()) or "nothing"
+        raise ValueError(f"{path} has no variable {name!r}; it holds {held}") from None
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    if array.dtype.kind not in "biufc":
+        raise ValueError(f"{path} cannot be read: {name} is of type {array.dtype}, no numeric array")
+    return array
 
 
-def describe(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return what a file holds, in words for an error message."""
-    return ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in arrays.items())
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    # The readers' own errors range from KeyError to zlib.error, and some say nothing.
+    return ValueError(f"{path} cannot be read as a {path.suffix} file: {error or type(error).__name__}")
 
 
-def _require_folder(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no such folder: {path.parent}")
+def _format(path: Path) -> ModuleType:
+    """Return the module that reads a file which is there."""
+    name = _FORMATS[_suffix(path)]
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    return _module("matlab73" if name == "matlab5" and is_matlab73(path) else name)
+
+
+def _module(name: str) -> ModuleType:
+    # On first use: SciPy and h5py take a while to import.
+    return import_module(f"mmvsolvers.formats.{name}")
 
 
 def _suffix(path: Path) -> str:
@@ -127,35 +160,3 @@ def _suffix(path: Path) -> str:
     if suffix not in SUFFIXES:
         raise ValueError(f"{path} must end in one of {', '.join(SUFFIXES)}")
     return suffix
-
-
-def _load_mat(path: Path) -> dict[str, Any]:
-    if is_matlab73(path):
-        import hdf5storage
-
-        found = hdf5storage.loadmat(str(path))
-    else:
-        from scipy.io import loadmat
-
-        found = loadmat(path)
-    return {name: value for name, value in found.items() if not name.startswith("__")}
-
-
-def _load_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def _load_hdf5(path: Path) -> dict[str, Any]:
-    import h5py
-
-    with h5py.File(path, "r") as stream:
-        return {name: item[()] for name, item in stream.items() if isinstance(item, h5py.Dataset)}
-
-
-def _save_hdf5(path: Path, contents: Arrays) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as stream:
-        for name, value in contents.items():
-            stream.create_dataset(name, data=value)

@@ -80,7 +80,7 @@ def finish(ax: "Axes", xlabel: str, ylabel: str) -> None:
 
 def save(canvas: "Figure", path: Path) -> None:
     """Write the figure in the format of the path's suffix, whole or not at all."""
-    from mmvsolvers.files import atomic_path
+    from mmvsolvers.writing import atomically
 
-    with atomic_path(path) as temporary:
-        canvas.savefig(temporary, format=path.suffix.lstrip("."))
+    with atomically(path) as stream:
+        canvas.savefig(stream, format=path.suffix.lstrip("."))

@@ -1,6 +1,5 @@
 """Missed detection against false alarm, solvers side by side."""
 
-import csv
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mmvsolvers.registry import Solver
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.thresholds import operating_points
+from mmvsolvers.writing import write_table
 
 # Points of a curve, spread evenly over the logarithm of the false alarm.
 POINTS = 25
@@ -91,16 +91,14 @@ def measure_curves(
 
 def write_csv(path: Path, curves: Sequence[Curve]) -> None:
     """Write all points with their intervals, whole or not at all."""
-    from mmvsolvers.files import atomic_path
-
     kinds = ("false_alarm", "missed_detection")
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["solver", "threshold", *(f"{kind}{end}" for kind in kinds for end in ("", "_low", "_high"))])
-        for curve in curves:
-            for threshold, *rates in zip(curve.threshold, curve.false_alarm, curve.missed_detection, strict=True):
-                cells = [cell for rate in rates for cell in (rate.mean, rate.low, rate.high)]
-                writer.writerow([curve.solver.name, threshold, *cells])
+    columns = ["solver", "threshold", *(f"{kind}{end}" for kind in kinds for end in ("", "_low", "_high"))]
+    rows: list[list[object]] = []
+    for curve in curves:
+        for threshold, *rates in zip(curve.threshold, curve.false_alarm, curve.missed_detection, strict=True):
+            cells = [cell for rate in rates for cell in (rate.mean, rate.low, rate.high)]
+            rows.append([curve.solver.name, threshold, *cells])
+    write_table(path, columns, rows)
 
 
 def draw_figure(path: Path, curves: Sequence[Curve], title: str) -> None:

@@ -1,6 +1,6 @@
 """The channels of 3GPP TR 38.901, through Sionna: they need torch, so they are not in the core.
 
-`Sionna <https://nvlabs.github.io/sionna/>`_ computes them in torch: ``pip install 'mmvsolvers[nn,channels]'``.
+`Sionna <https://nvlabs.github.io/sionna/>`_ computes them in torch: ``pip install sionna-no-rt``.
 
 References
 ----------
@@ -153,7 +153,7 @@ def _seeded(rng: np.random.Generator) -> Iterator[None]:
         try:
             from sionna.phy import config
         except ImportError as error:
-            raise ImportError(f"TR38901 needs Sionna: pip install 'mmvsolvers[nn,channels]' ({error})") from error
+            raise ImportError(f"TR38901 needs Sionna: pip install sionna-no-rt ({error})") from error
         before, n_threads = config.seed, torch.get_num_threads()
         config.seed = int(rng.integers(2**63))
         torch.set_num_threads(1)  # hundreds of small operations, which wait for each other's threads on a busy machine

@@ -1,14 +1,13 @@
 """Weights and checkpoints on disk, written whole or not at all, read without ever unpickling an object."""
 
-import os
-from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from mmvsolvers.writing import atomically, write_text
 from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.configuration import Configuration, build
 
@@ -19,7 +18,8 @@ def save_weights(directory: Path, model: AutoEncoder, configuration: Configurati
     """Write a trained model's parameters, and the configuration that they belong to beside them."""
     write_configuration(directory, configuration)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    write_atomically(directory / WEIGHTS, lambda path: path.write_bytes(save(tensors)))
+    with atomically(directory / WEIGHTS) as stream:
+        stream.write(save(tensors))
 
 
 def load_weights(directory: Path) -> tuple[AutoEncoder, Configuration]:
@@ -39,14 +39,16 @@ def load_weights(directory: Path) -> tuple[AutoEncoder, Configuration]:
     model = build(configuration)
     try:
         model.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path} does not hold the weights of {directory / CONFIGURATION}: {error}") from error
+    except Exception as error:
+        # From a header that is no JSON to tensors of other shapes.
+        wanted = directory / CONFIGURATION
+        raise ValueError(f"{path} does not hold the weights of {wanted}: {_first_line(error)}") from error
     return model.eval(), configuration
 
 
 def write_configuration(directory: Path, configuration: Configuration) -> None:
     """Write a configuration as JSON."""
-    write_atomically(directory / CONFIGURATION, lambda path: path.write_text(configuration.to_json()))
+    write_text(directory / CONFIGURATION, configuration.to_json())
 
 
 def read_configuration(directory: Path) -> Configuration:
@@ -62,27 +64,47 @@ def read_configuration(directory: Path) -> Configuration:
     path = directory / CONFIGURATION
     if not path.is_file():
         raise FileNotFoundError(f"no training run: {path} is missing")
-    return Configuration.from_json(path.read_text())
+    try:
+        return Configuration.from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
 
 
 def save_checkpoint(directory: Path, state: dict[str, Any]) -> None:
     """Write a run's state; one interrupted in the middle leaves the one before."""
-    write_atomically(directory / CHECKPOINT, lambda path: torch.save(state, path))
+    buffer = BytesIO()  # torch itself is at a loss where a disk is full
+    torch.save(state, buffer)
+    with atomically(directory / CHECKPOINT) as stream:
+        stream.write(buffer.getbuffer())
 
 
-def load_checkpoint(directory: Path, device: torch.device) -> dict[str, Any] | None:
-    """Read a run's state, or None where there is none yet."""
+def load_checkpoint(directory: Path) -> dict[str, Any] | None:
+    """Read a run's state to the CPU, or None where there is none yet.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint.
+    """
     path = directory / CHECKPOINT
     if not path.is_file():
         return None
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # From EOFError to what the unpickler says of objects that are no tensors.
+        raise foreign_checkpoint(directory, error) from error
+    if not isinstance(state, dict):
+        raise foreign_checkpoint(directory, TypeError(f"it holds a {type(state).__name__}"))
     return state
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path``, bring it to the disk, and only then rename it to ``path``."""
-    partial = path.with_name(path.name + ".partial")
-    write(partial)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+def foreign_checkpoint(directory: Path, error: Exception) -> ValueError:
+    """Return the error to raise where the state of a run cannot be gone on with."""
+    path = directory / CHECKPOINT
+    return ValueError(f"{path} is no checkpoint of this run; remove it to begin anew: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    """Return the kind and the first line of an error that goes on for a page."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mmvsolvers.writing import write_text
 from mmvsolvers_nn.configuration import SCHEMES, Configuration
-from mmvsolvers_nn.files import LOG, write_atomically
+from mmvsolvers_nn.files import LOG
 
 
 class Reporter:
@@ -107,4 +108,4 @@ def _drop_lines_after(log: Path, epoch: int) -> None:
     # A process killed while it wrote leaves half a line, which belongs to an epoch that is run again.
     lines = [line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
     kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
-    write_atomically(log, lambda path: path.write_text("".join(kept)))
+    write_text(log, "".join(kept))

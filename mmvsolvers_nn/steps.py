@@ -1,6 +1,5 @@
 """One step of the optimiser, run by Python or replayed as a CUDA graph."""
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -63,11 +62,19 @@ class TrainingStep:
         self.n_skipped.fill_(n_skipped)
 
 
+def held_moments(step: TrainingStep, parameter: Tensor) -> dict[str, Tensor]:
+    """Return a copy of what Adam remembers of a parameter; nothing before its first step."""
+    return {name: moment.clone() for name, moment in step.optimizer.state.get(parameter, {}).items()}
+
+
 def captured(step: TrainingStep, samples: Samples) -> Callable[[Samples], None]:
-    """Capture a step as a CUDA graph, for batches of the shapes of ``samples``; parameters and moments stay as are."""
+    """Capture a step as a CUDA graph, for batches of the shapes of ``samples``; parameters and moments stay as are.
+
+    The device of the parameters must be the current one.
+    """
     inputs = Samples(*(part.clone() for part in samples))
     parameters = [parameter.detach().clone() for parameter in step.parameters]
-    moments = copy.deepcopy(dict(step.optimizer.state))
+    moments = [held_moments(step, parameter) for parameter in step.parameters]
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -77,7 +84,7 @@ def captured(step: TrainingStep, samples: Samples) -> Callable[[Samples], None]:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step(inputs)
-    _restore(step, parameters, moments)
+    restore(step, parameters, moments)
 
     def replay(batch: Samples) -> None:
         for held, part in zip(inputs, batch, strict=True):
@@ -88,11 +95,10 @@ def captured(step: TrainingStep, samples: Samples) -> Callable[[Samples], None]:
 
 
 @torch.no_grad()
-def _restore(step: TrainingStep, parameters: list[Tensor], moments: dict[Tensor, dict[str, Tensor]]) -> None:
+def restore(step: TrainingStep, parameters: list[Tensor], moments: list[dict[str, Tensor]]) -> None:
     """Undo the warm-up in place: the graph has the addresses of the tensors. A first step starts from zero moments."""
-    for parameter, value in zip(step.parameters, parameters, strict=True):
+    for parameter, value, held in zip(step.parameters, parameters, moments, strict=True):
         parameter.copy_(value)
-    for parameter, state in step.optimizer.state.items():
-        for name, moment in state.items():
-            moment.copy_(moments[parameter][name] if parameter in moments else torch.zeros_like(moment))
+        for name, moment in step.optimizer.state.get(parameter, {}).items():
+            moment.copy_(held[name] if name in held else torch.zeros_like(moment))
     step.reset()

@@ -2,16 +2,20 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import ExitStack
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mmvsolvers.writing import sole_user
 from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder
 from mmvsolvers_nn.configuration import Configuration, build
 from mmvsolvers_nn.distributed import Processes, as_device, processes
 from mmvsolvers_nn.files import (
     CONFIGURATION,
+    foreign_checkpoint,
     load_checkpoint,
     read_configuration,
     save_checkpoint,
@@ -26,8 +30,8 @@ from mmvsolvers_nn.steps import TrainingStep, captured
 _CHECKPOINT_STEPS = 200
 
 
-class TrainingError(RuntimeError):
-    """A training that cannot go on."""
+class TrainingError(FloatingPointError):
+    """A training that cannot go on: its numbers are not finite."""
 
 
 def train(
@@ -61,10 +65,12 @@ def train(
     Raises
     ------
     ValueError
-        If ``directory`` holds a run of another configuration, for a device that is not there, and for batches that
-        the processes cannot share equally.
+        If ``directory`` holds a run of another configuration or files that are none of a run, for a device that is not
+        there, and for batches that the processes cannot share equally.
+    OSError
+        If another process trains in ``directory``, or it cannot be written.
     TrainingError
-        If most steps of an epoch had a gradient that is not finite.
+        If most steps of an epoch had a gradient that is not finite, or the validation loss is not.
     """
     place = as_device(device)
     with processes(place) as group:
@@ -73,14 +79,15 @@ def train(
                 f"batch_size must be a multiple of the number of processes, {group.total}; "
                 f"got {configuration.optimisation.batch_size}"
             )
-        _claim(directory, configuration, group)
-        run = _Run(configuration, directory, place, group)
-        if not run.is_finished:
-            with Reporter(
-                directory, configuration, run.epoch, enabled=group.is_first, progress=show_progress
-            ) as report:
-                run.go_on(report)
-        return run.conclude()
+        with ExitStack() as held:
+            group.agree(lambda: _claim(directory, configuration, held))
+            run = _Run(configuration, directory, place, group)
+            if not run.is_finished:
+                with Reporter(
+                    directory, configuration, run.epoch, enabled=group.is_first, progress=show_progress
+                ) as report:
+                    run.go_on(report)
+            return run.conclude()
 
 
 class _Run:
@@ -101,7 +108,7 @@ class _Run:
         self.training_step = TrainingStep(self.model, self.optimizer, self.options.clip_norm, group)
         self.step, self.best_epoch, self.best_loss = 0, 0, torch.inf
         self.best_weights = copy.deepcopy(self.model.state_dict())
-        state = load_checkpoint(directory, device)
+        state = group.agree(lambda: load_checkpoint(directory))
         if state is not None:
             self._load(state)
 
@@ -169,10 +176,16 @@ class _Run:
         n_skipped, n_steps = int(step.n_skipped), self.options.steps_per_epoch
         if n_skipped > n_steps // 2:
             raise TrainingError(
-                f"{n_skipped} of the {n_steps} steps of epoch {self.epoch} had a gradient that is not finite; "
+                f"the training in {self.directory} exploded: {n_skipped} of the {n_steps} steps of epoch {self.epoch} "
+                f"had a gradient that is not finite; "
                 f"lower learning_rate={self.options.learning_rate:g} or clip_norm={self.options.clip_norm:g}"
             )
         loss = self._validation_loss(validation)
+        if not isfinite(loss):
+            raise TrainingError(
+                f"the training in {self.directory} exploded: the validation loss of epoch {self.epoch} is {loss}; "
+                f"lower learning_rate={self.options.learning_rate:g} or clip_norm={self.options.clip_norm:g}"
+            )
         # Losses of different stages do not compare: the last one begins anew.
         if loss < self.best_loss or self.epoch == self.options.last_stage + 1:
             self.best_loss, self.best_epoch = loss, self.epoch
@@ -214,23 +227,35 @@ class _Run:
         )
 
     def _load(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.best_weights, self.best_epoch, self.best_loss = (
-            state[name] for name in ("best_weights", "best_epoch", "best_loss")
-        )
-        self.step = state["step"]
-        self.training_step.reset(*state["sums"])
+        try:
+            self.model.load_state_dict(state["best_weights"])  # to see that they fit
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            _check_moments(self.optimizer)
+            self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
+            self.best_epoch, self.best_loss = int(state["best_epoch"]), float(state["best_loss"])
+            self.step = int(state["step"])
+            self.training_step.reset(*map(float, state["sums"]))
+        except Exception as error:
+            # Whatever a file of another run, or of another program, may hold.
+            raise foreign_checkpoint(self.directory, error) from error
 
 
-def _claim(directory: Path, configuration: Configuration, group: Processes) -> None:
-    """Make ``directory`` this run's, unless it is another's."""
-    directory.mkdir(parents=True, exist_ok=True)
-    if (directory / CONFIGURATION).exists():
-        if read_configuration(directory) != configuration:
-            raise ValueError(f"{directory} holds a run of another configuration; choose another directory or remove it")
-    elif group.is_first:
+def _claim(directory: Path, configuration: Configuration, held: ExitStack) -> None:
+    """Make ``directory`` this run's, unless it is another's, and hold it until ``held`` is closed."""
+    held.enter_context(sole_user(directory))
+    if not (directory / CONFIGURATION).exists():
         write_configuration(directory, configuration)
+    elif read_configuration(directory) != configuration:
+        raise ValueError(f"{directory} holds a run of another configuration; choose another directory or remove it")
+
+
+def _check_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError where what was loaded is of other shapes than the parameters, which torch finds out later."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if value.ndim and value.shape != parameter.shape:
+                raise ValueError(f"{name} of shape {tuple(value.shape)} for a parameter of {tuple(parameter.shape)}")
 
 
 def _chunks(samples: Samples) -> list[Samples]:

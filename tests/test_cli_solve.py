@@ -1,15 +1,19 @@
+import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import make_problem
+from numba.core import event
 from typer.testing import CliRunner
 
 import mmvsolvers as mmv
 from mmvsolvers.cli import main
 from mmvsolvers.cli.solver_options import flag
-from mmvsolvers.files import is_matlab73, load_arrays, save_arrays
+from mmvsolvers.files import contents, is_matlab73, load_arrays, save_arrays
 
 A, Y, _ = make_problem(20, 10, 3, T=2)
 
@@ -26,7 +30,8 @@ def test_writes_what_the_solver_says(tmp_path, name):
     told = [word for need, value in solver.example.items() for word in (flag(need), value)]
     done = run(tmp_path / "mine.npz", "--solver", name, *told)
     assert done.exit_code == 0, done.output
-    found = load_arrays(tmp_path / f"mine.{name}.npz")
+    written = tmp_path / f"mine.{name}.npz"
+    found = load_arrays(written, contents(written))
     wanted = solver.run(A, Y, **solver.example)
     np.testing.assert_array_equal(found["score"], wanted.score)
     np.testing.assert_array_equal(found["converged"], wanted.converged)
@@ -44,10 +49,15 @@ def test_keeps_format_names_and_axes(tmp_path, suffix, matlab73):
     done = run(path, "-s", "group_lasso_bcd", *layout, "--lam", "2", "--threshold", "0.1")
     assert done.exit_code == 0, done.output
     written = tmp_path / f"mine.group_lasso_bcd{suffix}"
-    found = load_arrays(written)
+    found = load_arrays(written, contents(written))
     wanted = mmv.group_lasso_bcd(A, Y, 2.0)
     np.testing.assert_allclose(found["X"], wanted.X.transpose(1, 2, 0))
-    np.testing.assert_array_equal(found["active"].astype(bool), wanted.score > 0.1)
+    np.testing.assert_array_equal(found["active"].astype(bool), (wanted.score > 0.1).T)
+    np.testing.assert_array_equal(found["score"], wanted.score.T)
+    first = 1 if suffix == ".mat" else 0
+    np.testing.assert_array_equal(found[f"active_list_from_{first}"] - first, np.argwhere(wanted.score > 0.1))
+    assert "A (N, L) = (20, 10), Y (L, M, T) = (10, 3, 2)" in done.stdout
+    assert "X (20, 3, 2), score (20, 2)" in done.stdout
     assert is_matlab73(written) == is_matlab73(path)
     done = run(path, "-s", "map_cd", *layout, "--noise-var", "0.1", "--activity-prob", "eps")
     assert done.exit_code == 0, done.output
@@ -58,15 +68,27 @@ ERRORS = {
     "what it must know": (["-s", "ml_cd"], "ml_cd needs --noise-var"),
     "option of another solver": (["-s", "ml_cd", "--noise-var", "1", "--rho", "2"], "ml_cd has no option --rho"),
     "missing variable": (["-s", "group_lasso_bcd", "--received-name", "rx"], "no variable 'rx'; it holds A complex128"),
-    "axes": (["-s", "group_lasso_bcd", "--received-axes", "TML"], "Y must have shape"),
-    "too few axes": (["-s", "group_lasso_bcd", "--received-axes", "LM"], "does not fit the axes 'LM'"),
+    "axes": (
+        ["-s", "group_lasso_bcd", "--received-axes", "TML"],
+        "A of shape (10, 20) and Y of shape (2, 10, 3) do not fit together with --pilots-axes LN --received-axes TML; "
+        "they would with --pilots-axes LN --received-axes TLM",
+    ),
+    "too few axes": (["-s", "group_lasso_bcd", "--received-axes", "LM"], "they would with"),
+    "no axes": (["-s", "group_lasso_bcd", "--pilots-axes", "LT"], "--pilots-axes must be an order of L, N, each once"),
+    "pilots' axes": (["-s", "group_lasso_bcd", "--pilots-axes", "NL"], "they would with --pilots-axes LN"),
+    "missing side": (["-s", "ml_cd", "--noise-var", "s2"], "no variable 's2'; it holds A complex128 (10, 20)"),
+    "not a number": (["-s", "ml_cd", "--noise-var", "1", "--threshold", "nan"], "--threshold must be a number"),
+    "same file": (["-s", "group_lasso_bcd", "-o", "mine.npz", "--overwrite"], "would replace what is to be solved"),
+    "suffix": (["-s", "group_lasso_bcd", "-o", "mine.txt"], "must end in one of .mat"),
+    "folder": (["-s", "group_lasso_bcd", "-o", "none/mine.npz"], "no such folder: none"),
     "bad value": (["-s", "ml_cd", "--noise-var", "-1"], "noise_var must be finite and positive; got -1"),
     "bad word": (["-s", "group_lasso_admm", "--rho", "fast"], "rho must be one of 'adaptive'"),
 }
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_says_what_is_wrong_on_one_line(tmp_path, case):
+def test_says_what_is_wrong_on_one_line(tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
     arguments, words = ERRORS[case]
     save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
     done = run(tmp_path / "mine.npz", *arguments)
@@ -93,7 +115,7 @@ def test_integer_pilots_are_explained(tmp_path):
 
 def test_shows_no_traceback_in_a_real_shell(tmp_path):
     command = [sys.executable, "-c", "from mmvsolvers.cli import main; main()", "solve", str(tmp_path / "no.mat")]
-    done = subprocess.run([*command, "-s", "ml_cd"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "-s", "group_lasso_bcd"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == f"Error: no such file: {tmp_path / 'no.mat'}\n"
 
@@ -101,7 +123,7 @@ def test_shows_no_traceback_in_a_real_shell(tmp_path):
 def test_what_the_file_calls_by_its_name_need_not_be_said(tmp_path):
     save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y, "noise_var": np.array(0.5), "activity_prob": np.full(20, 0.2)})
     assert run(tmp_path / "mine.npz", "-s", "map_cd").exit_code == 0
-    found = load_arrays(tmp_path / "mine.map_cd.npz")
+    found = load_arrays(tmp_path / "mine.map_cd.npz", ["score"])
     np.testing.assert_array_equal(found["score"], mmv.map_cd(A, Y, 0.5, 0.2).score)
 
 
@@ -112,7 +134,7 @@ def test_takes_a_users_own_solver(tmp_path):
     done = run(tmp_path / "mine.npz", "-s", f"{path}:inverse", "--option", "rcond=0.5")
     sys.modules.pop("own_of_solve", None)
     assert done.exit_code == 0, done.output
-    np.testing.assert_allclose(load_arrays(tmp_path / "mine.inverse.npz")["X"], np.linalg.pinv(A, 0.5) @ Y)
+    np.testing.assert_allclose(load_arrays(tmp_path / "mine.inverse.npz", ["X"])["X"], np.linalg.pinv(A, 0.5) @ Y)
 
 
 def test_a_false_alarm_gives_the_threshold(tmp_path):
@@ -133,7 +155,79 @@ def test_a_false_alarm_gives_the_threshold(tmp_path):
     )
     alarm = mmv.false_alarm(mmv.ml_cd(A, data.Y, 0.1).score > threshold, data.activity)
     assert alarm.mean == pytest.approx(0.05, abs=0.01)
-    found = load_arrays(tmp_path / "mine.ml_cd.npz")
+    found = load_arrays(tmp_path / "mine.ml_cd.npz", ["active"])
     np.testing.assert_array_equal(found["active"].astype(bool), mmv.ml_cd(A, Y, 0.1).score > threshold)
     again = run(tmp_path / "mine.npz", "-s", "ml_cd", "--noise-var", "0.1", "--false-alarm", "0.05", "--overwrite")
     assert "needs --activity-prob and --noise-var as numbers" in again.stderr
+
+
+def test_the_noise_variance_may_be_a_variable_for_each_problem(tmp_path):
+    save_arrays(tmp_path / "mine.mat", {"A": A, "Y": Y, "s2": [0.1, 0.4]})
+    assert run(tmp_path / "mine.mat", "-s", "ml_cd", "--noise-var", "s2").exit_code == 0
+    found = load_arrays(tmp_path / "mine.ml_cd.mat", ["score"])["score"]
+    np.testing.assert_array_equal(found, mmv.ml_cd(A, Y, [0.1, 0.4]).score)
+
+
+def test_numbers_of_a_single_problem_are_a_column(tmp_path):
+    save_arrays(tmp_path / "mine.mat", {"A": A, "Y": Y[0]})
+    assert run(tmp_path / "mine.mat", "-s", "group_lasso_bcd", "--threshold", "0.1").exit_code == 0
+    found = load_arrays(tmp_path / "mine.group_lasso_bcd.mat", ["active_list_from_1", "active"])
+    np.testing.assert_array_equal(found["active_list_from_1"][:, 0], 1 + np.flatnonzero(found["active"]))
+
+
+def test_axes_of_one_that_matlab_drops_come_back(tmp_path):
+    save_arrays(tmp_path / "mine.mat", {"A": A, "Y": Y[0]})
+    assert run(tmp_path / "mine.mat", "-s", "group_lasso_bcd", "--received-axes", "LMT").exit_code == 0
+    found = load_arrays(tmp_path / "mine.group_lasso_bcd.mat", ["X"])["X"]
+    np.testing.assert_array_equal(found[:, :, 0], mmv.group_lasso_bcd(A, Y[0]).X)
+
+
+def test_a_compilation_is_told_of_once_and_not_timed(tmp_path, monkeypatch):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    compiled = []
+
+    def solver(A, Y, *, max_iter=5):
+        if not compiled:
+            compiled.append(len(Y))
+            with event.trigger_event("numba:compile"), event.trigger_event("numba:compile"):
+                time.sleep(1)
+        return mmv.group_lasso_bcd(A, Y)
+
+    entry = replace(mmv.SOLVERS["group_lasso_bcd"], run=solver)
+    monkeypatch.setattr("mmvsolvers.cli.solve.find_solver", lambda name: entry)
+    done = run(tmp_path / "mine.npz", "-s", "group_lasso_bcd")
+    assert done.exit_code == 0
+    assert done.stderr == "compiling, once ...\n"
+    assert compiled == [1]
+    assert " s, " not in done.stdout
+
+
+def test_what_cannot_be_written_any_more_is_rescued(tmp_path, monkeypatch):
+    import mmvsolvers.files as files
+
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    save, places = files.save_arrays, []
+
+    def full(path, *arguments, **options):
+        places.append(path)
+        if len(places) == 1:
+            raise OSError(f"{path} cannot be written: No space left on device")
+        save(path, *arguments, **options)
+
+    monkeypatch.setattr(files, "save_arrays", full)
+    done = run(tmp_path / "mine.npz", "-s", "group_lasso_bcd")
+    assert done.exit_code == 1
+    assert f"No space left on device; the estimate is in {places[1]}" in done.stderr
+    np.testing.assert_array_equal(load_arrays(places[1], ["X"])["X"], mmv.group_lasso_bcd(A, Y).X)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_no_result_is_lost_to_an_encoding(tmp_path, encoding):
+    save_arrays(tmp_path / "mine.npz", {"A": np.eye(2), "Y": np.eye(2)})
+    command = [sys.executable, "-m", "mmvsolvers", "compare", "-N", "6", "-L", "4", "--samples", "2", "-s", "ml_cd"]
+    command += ["--train-samples", "4", "-o", str(tmp_path / "a.png")]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"error rate" in done.stdout
+    assert (tmp_path / "a.csv").exists()

@@ -1,6 +1,5 @@
 """Solvers on a named scenario, or on `umi`: python examples/scenarios/measure.py NAME [SAMPLES [SOLVER ...]]."""
 
-import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 
 import mmvsolvers as mmv
 from mmvsolvers import plotting
-from mmvsolvers.files import atomic_path
+from mmvsolvers.writing import write_table
 
 DRAWS = 3
 
@@ -38,17 +37,14 @@ def measure(name, n_samples, solvers):
 
 
 def main(name, n_samples, solvers):
-    here, rows = Path(__file__).parent, []
-    with atomic_path(here / f"{name}.csv") as path, path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["parameter", "value", "solver", "samples", "draws", "error_rate", "low", "high", "mse"])
-        for varied, value, found in measure(name, n_samples, solvers):
-            rows.append((varied, value, found))
-            rate, error = found.error_rate, "" if found.mse is None else found.mse.mean
-            writer.writerow(
-                [varied, value, found.solver, n_samples, DRAWS, rate.mean, max(rate.low, 0), rate.high, error]
-            )
-            print(varied, value, found.solver, rate, flush=True)
+    here, rows, table = Path(__file__).parent, [], []
+    for varied, value, found in measure(name, n_samples, solvers):
+        rows.append((varied, value, found))
+        rate, error = found.error_rate, "" if found.mse is None else found.mse.mean
+        table.append([varied, value, found.solver, n_samples, DRAWS, rate.mean, max(rate.low, 0), rate.high, error])
+        print(varied, value, found.solver, rate, flush=True)
+    columns = ["parameter", "value", "solver", "samples", "draws", "error_rate", "low", "high", "mse"]
+    write_table(here / f"{name}.csv", columns, table)
     with plotting.figure(1) as (canvas, axes):
         axis = np.ravel(axes)[0]
         for index, solver in enumerate(solvers):

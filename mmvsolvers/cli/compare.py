@@ -115,15 +115,15 @@ def compare(
     from mmvsolvers.channels import ChannelModel, Rayleigh
     from mmvsolvers.comparison import Samples, draw_figure, records, title_of, write_csv
     from mmvsolvers.comparison import compare as run
-    from mmvsolvers.files import refuse_to_overwrite
     from mmvsolvers.registry import SOLVERS, find_solver
     from mmvsolvers.scenario import Scenario
     from mmvsolvers.sweep import grid
+    from mmvsolvers.writing import check_output
 
     table_file = output.with_suffix(".csv")
     _check_suffix(output)
     for path in (output, table_file):
-        refuse_to_overwrite(path, overwrite)
+        check_output(path, overwrite)
     chosen = [find_solver(name) for name in dict.fromkeys(solver or SOLVERS)]
     scenario = Scenario(
         N=N,

@@ -1,5 +1,6 @@
 """What the user sees when something is wrong: one line on stderr and a non-zero exit, never a traceback."""
 
+import io
 import os
 import sys
 from typing import Any, cast
@@ -7,10 +8,11 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
+from mmvsolvers.cli.packages import needs
+
 # Of click or, in newer versions, of typer's own copy of it: the base of all usage errors.
 _TYPER_ERROR = cast(type[Exception], typer.BadParameter.mro()[2])
-_USER_ERRORS = (_TYPER_ERROR, ValueError, TypeError, OSError, MemoryError, ImportError)
-_EXTRA_OF_PACKAGE = {"torch": "nn", "safetensors": "nn", "joblib": "distributed", "dask": "distributed"}
+_USER_ERRORS = (_TYPER_ERROR, ValueError, TypeError, OSError, MemoryError, ImportError, FloatingPointError)
 
 
 # Spellings of options that were given up, and what they are called.
@@ -33,23 +35,36 @@ class OneLineErrors(TyperGroup):
         standalone, extra["standalone_mode"] = extra.get("standalone_mode", True), False
         if not standalone:
             return super().main(*args, **extra)
+        _print_what_can_be()
         try:
             status = super().main(*args, **extra)
+            sys.stdout.flush()  # here, where an error has a handler
         except BrokenPipeError:
             # The reader of our output has gone, as `head` does; nothing must be flushed to it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status = 1
         except (typer.Abort, KeyboardInterrupt):
-            status = 130
+            status = _interrupted()
         except SystemError as error:
             # Ctrl-C inside compiled code: it returns, and Python then finds the interrupt pending.
             if not _was_interrupted(error):
                 raise
-            status = 130
+            status = _interrupted()
         except _USER_ERRORS as error:
             typer.echo(f"Error: {_in_words(error)}", err=True)
             status = getattr(error, "exit_code", 1)
         sys.exit(status)
+
+
+def _print_what_can_be() -> None:
+    """Have characters that the output's encoding lacks, such as σ, replaced: no result is lost to them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _interrupted() -> int:
+    typer.echo("Interrupted", err=True)
+    return 130
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
@@ -61,10 +76,8 @@ def _was_interrupted(error: BaseException | None) -> bool:
 
 def _in_words(error: Exception) -> str:
     """Return a message on one line."""
-    package = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
-    if package in _EXTRA_OF_PACKAGE:
-        extra = _EXTRA_OF_PACKAGE[package]
-        return f"this command needs {package}; install it with: pip install 'mmvsolvers[{extra}]'"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return needs((error.name.partition(".")[0],))
     moved = RENAMED.get(str(getattr(error, "option_name", "")))
     if moved:
         return f"{getattr(error, 'option_name', '')} is now {moved}"

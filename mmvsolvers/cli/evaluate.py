@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmvsolvers.cli.learned import require_torch
+from mmvsolvers.cli.packages import require
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,7 +23,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of samples and Gaussian pilots.")] = 1,
 ) -> None:
     """Compare trained weights with classical solvers over learned and Gaussian pilots."""
-    require_torch()
+    require("torch", "safetensors")
     from rich.console import Console
     from rich.progress import track
 

@@ -5,19 +5,21 @@ from typing import Annotated
 
 import typer
 
-from mmvsolvers.cli.learned import require_torch
+from mmvsolvers.cli.packages import require
 
 
 def export(
     weights: Annotated[Path, typer.Argument(help="Directory of a training run.")],
-    out: Annotated[Path, typer.Argument(help="File to write: .mat or .npz.")],
+    out: Annotated[Path, typer.Argument(help="File to write: .mat, .npz, .h5 or .hdf5.")],
+    overwrite: Annotated[bool, typer.Option(help="Replace what is there.")] = False,
 ) -> None:
     """Write the pilots A, the threshold and the trained ε or λ and ρ to a file."""
-    require_torch()
-    from mmvsolvers.files import save_arrays
+    require("torch", "safetensors")
+    from mmvsolvers.files import check_destination, save_arrays
     from mmvsolvers_nn import load_weights
 
+    check_destination(out, overwrite)
     model, _ = load_weights(weights)
     arrays = model.exported()
-    save_arrays(out, arrays)
+    save_arrays(out, arrays, overwrite=overwrite)
     typer.echo(f"wrote {', '.join(arrays)} to {out}")

@@ -1,7 +1,6 @@
 """What several commands read from the command line in the same way."""
 
 import ast
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,16 +61,13 @@ def pilots_of(text: str) -> Any:
     kind = text.replace("-", "_")
     if kind in PILOTS:
         return kind
-    from mmvsolvers.files import describe, load_arrays
+    from mmvsolvers.files import load_arrays
 
     file, _, name = text.rpartition(":")
     if not file:
         words = ", ".join(one.replace("_", "-") for one in PILOTS)
         raise ValueError(f"--pilots must be one of {words}, or a variable of a file such as pilots.mat:A; got {text!r}")
-    arrays = load_arrays(Path(file))
-    if name not in arrays:
-        raise ValueError(f"{file} has no variable {name!r}; it holds {describe(arrays)}")
-    return arrays[name].astype(np.complex128)
+    return load_arrays(file, [name])[name].astype(np.complex128)
 
 
 def sweep_of(text: str) -> tuple[str, list[Any]]:

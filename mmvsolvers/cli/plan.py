@@ -30,12 +30,12 @@ def plan(
     import numpy as np
 
     from mmvsolvers import planning
-    from mmvsolvers.files import refuse_to_overwrite
     from mmvsolvers.registry import find_solver
+    from mmvsolvers.writing import check_output
 
     if output.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise ValueError(f"--output must end in .png, .pdf or .svg; got {output}")
-    refuse_to_overwrite(output, overwrite)
+    check_output(output, overwrite)
     chosen = find_solver(solver)
     demand = planning.Demand(
         N=N, M=M, activity=activity_model(case, p, ratio, groups), noise_var=noise_var, target=target, seed=seed

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Sequence
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mmvsolvers.cli.packages import require
 
 if TYPE_CHECKING:
     from mmvsolvers.paper.figures import Figure
@@ -42,7 +43,7 @@ def reproduce(
 
     What has been measured in the directory is kept: a run that was killed goes on where it was.
     """
-    _require("pandas", "joblib", "torch", "safetensors", extras="nn,paper")
+    require("pandas", "joblib", "torch", "safetensors")
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -75,7 +76,7 @@ def draw(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to [beside RESULTS].")] = None,
 ) -> None:
     """Draw figures from their numbers [all that are there]."""
-    _require("pandas", extras="paper")
+    require("pandas")
     from mmvsolvers.paper import results
 
     found = sorted(set(results.read(table)["figure"]))
@@ -89,20 +90,11 @@ def claims(
     table: Annotated[Path, typer.Argument(metavar="RESULTS", help="What `mmv reproduce` wrote, results.csv.")],
 ) -> None:
     """Hold the paper's claims against the numbers; prints Markdown."""
-    _require("pandas", extras="paper")
+    require("pandas")
     from mmvsolvers.paper.claims import report
     from mmvsolvers.paper.results import read
 
     typer.echo(report(read(table)), nl=False)
-
-
-def _require(*packages: str, extras: str) -> None:
-    """End the command with one line that says what to install, where packages are missing."""
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        needed = " and ".join(missing)
-        typer.echo(f"Error: this command needs {needed}; install with: pip install 'mmvsolvers[{extras}]'", err=True)
-        raise typer.Exit(1)
 
 
 def _chosen(numbers: Sequence[int], all_figures: bool) -> "list[Figure]":

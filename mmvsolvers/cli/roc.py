@@ -57,14 +57,14 @@ def roc(
     from rich.console import Console
     from rich.progress import track
 
-    from mmvsolvers.files import refuse_to_overwrite
     from mmvsolvers.roc_curves import draw_figure, measure_curves, write_csv
     from mmvsolvers.scenario import Scenario
+    from mmvsolvers.writing import check_output
 
     table_file = output.with_suffix(".csv")
     _check_suffix(output)
     for path in (output, table_file):
-        refuse_to_overwrite(path, overwrite)
+        check_output(path, overwrite)
     chosen = [find_solver(name) for name in dict.fromkeys(solver or SOLVERS)]
     scenario = Scenario(
         N=N,

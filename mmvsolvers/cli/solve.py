@@ -1,23 +1,30 @@
 """`mmv solve`: a user's own pilots and received signals."""
 
+import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from mmvsolvers.cli.layout import Layout
 from mmvsolvers.cli.parsing import value_of
 from mmvsolvers.cli.solver_options import PANEL, SolverOptions, chosen_options, flag, with_tuning
 from mmvsolvers.registry import NEEDS, Solver, find_solver
+
+if TYPE_CHECKING:
+    from mmvsolvers.result import SolverResult
 
 _SIDE = "What the solver must know"
 _LAYOUT = "Layout of the file"
 _OUTPUT = "Output"
 # Simulated samples that a threshold is found on.
 CALIBRATION_SAMPLES = 1000
+# Runs are repeated until they have taken so many seconds, or as often as this.
+_SHORT, _MOST_RUNS = 0.2, 5
 
 
 def _of(need: str) -> str:
@@ -26,7 +33,7 @@ def _of(need: str) -> str:
 
 @with_tuning
 def solve(
-    file: Annotated[Path, typer.Argument(help="A .mat (v5 or v7.3), .npz, .h5 or .hdf5 file.")],
+    file: Annotated[Path, typer.Argument(help="A .mat (v5 and v7.3), .npz, .h5 or .hdf5 file.")],
     solver: Annotated[
         str, typer.Option("--solver", "-s", help="A name, such as ml_cd, or your own at file.py:object.")
     ],
@@ -47,7 +54,9 @@ def solve(
     pilots_axes: Annotated[str, typer.Option(help="LN or NL.", rich_help_panel=_LAYOUT)] = "LN",
     received_axes: Annotated[
         str | None,
-        typer.Option(help="Such as LM, TLM or LMT: L, M and a letter for each batch axis.", rich_help_panel=_LAYOUT),
+        typer.Option(
+            help="Such as LM, TLM or LMT: L, M and a letter for each batch axis [LM, TLM].", rich_help_panel=_LAYOUT
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[FILE.SOLVER.suffix]", rich_help_panel=_OUTPUT)
@@ -57,99 +66,61 @@ def solve(
 ) -> None:
     """Solve the problems in FILE and write the estimate beside it, in the same format and axis order.
 
-    Written are X (N in the place of L), score, objective, optimality, n_iter, converged, diverged and, with a
-    threshold, active.
+    With Y of the axes LMT, X has the axes NMT, score has NT, and objective, optimality, n_iter, converged and diverged
+    have T; in the same way for any other order. With a threshold there are also active, of the axes of score, and
+    active_list, with a row for each active device: the number of the problem, if there are several, and of the device.
+    Numbers begin at 1 in .mat files, where it is called active_list_from_1, and at 0 in others: active_list_from_0.
     """
-    from mmvsolvers.files import is_matlab73, load_arrays, refuse_to_overwrite, save_arrays
+    from mmvsolvers.files import is_matlab73
 
     entry = find_solver(solver)
     output = output or file.with_name(f"{file.stem}.{entry.name}{file.suffix}")
-    refuse_to_overwrite(output, overwrite)
-    arrays = load_arrays(file)
-    A = _transposed(_variable(arrays, pilots_name, file), pilots_name, pilots_axes, "LN")
-    axes = received_axes or _default_axes(_variable(arrays, received_name, file).ndim)
-    batch = "".join(axis for axis in axes if axis not in "LM")
-    Y = _transposed(_variable(arrays, received_name, file), received_name, axes, batch + "LM")
-
-    given = {"noise_var": noise_var, "activity_prob": activity_prob, "channel_var": channel_var, "groups": groups}
-    options: dict[str, Any] = _told(entry, given, arrays)
-    options |= {name: value for name, value in (("max_iter", max_iter), ("tol", tol)) if value is not None}
+    _check_output(file, output, overwrite)
+    if threshold is not None and np.isnan(threshold):
+        raise ValueError("--threshold must be a number; got nan")
+    options: dict[str, Any] = {
+        name: value for name, value in (("max_iter", max_iter), ("tol", tol)) if value is not None
+    }
     options |= {name: value_of(text) for name, text in tuning.items() if text is not None}
     options |= chosen_options([entry], {}, option or ())[entry.name]
     if "threshold" in entry.needs and threshold is not None:
         options["threshold"] = threshold
+    given = {"noise_var": noise_var, "activity_prob": activity_prob, "channel_var": channel_var, "groups": groups}
+    A, Y, told = _read(file, pilots_name, received_name, _sources(entry, given, file))
+    options |= told
+    layout = Layout.of(pilots_axes, received_axes, Y)
+    if file.suffix.lower() == ".mat" and Y.ndim < len(layout.received):
+        Y = Y.reshape(Y.shape + (1,) * (len(layout.received) - Y.ndim))  # MATLAB drops them
+    pilots, received = layout.standard(A, Y)
     if false_alarm is not None:
         if threshold is not None:
             raise ValueError("--threshold and --false-alarm exclude each other")
-        threshold = _calibrated(entry, A, Y, options, false_alarm)
+        threshold = _calibrated(entry, pilots, received, options, false_alarm)
         typer.echo(f"threshold {threshold:.6g} for a false alarm of {false_alarm:g}")
         if "threshold" in entry.needs:
             options["threshold"] = max(threshold, 0.0)
         options = {name: value for name, value in options.items() if name in entry.options or name not in NEEDS}
     _check_options(entry, options)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        start = time.perf_counter()
-        result = entry.run(A, Y, **options)
-        seconds = time.perf_counter() - start
-    for warning in caught:
-        typer.echo(f"Warning: {warning.message}", err=True)
+    result, seconds = _solve(entry, pilots, received, options)
 
-    estimate: dict[str, Any] = {
-        "score": result.score,
-        "objective": result.objective,
-        "optimality": result.optimality,
-        "n_iter": result.n_iter,
-        "converged": result.converged,
-        "diverged": result.diverged,
-    }
-    if result.X is not None:
-        estimate["X"] = np.transpose(result.X, [(batch + "LM").index(axis) for axis in axes])
-    if threshold is not None:
-        estimate["active"] = result.score > threshold
-    matlab73 = file.suffix.lower() == ".mat" and is_matlab73(file)
-    save_arrays(output, estimate, overwrite=overwrite, matlab73=matlab73)
-    active = f", {estimate['active'].sum()} devices active" if threshold is not None else ""
-    typer.echo(
-        f"{entry.label}: {result.converged.sum()} of {result.converged.size} problems converged in {seconds:.3g} s"
-        f"{active}; wrote {', '.join(estimate)} to {output}"
-    )
+    matlab = output.suffix.lower() == ".mat"
+    estimate = _estimate(layout, result, threshold, first=1 if matlab else 0)
+    _save(output, estimate, overwrite, matlab73=matlab and file.suffix.lower() == ".mat" and is_matlab73(file))
+    size = result.converged.size
+    each = f", {_duration(seconds / size)} each" if size > 1 else ""
+    active = "" if threshold is None else f", {estimate['active'].sum()} devices active"
+    written = ", ".join(f"{name} {value.shape}" for name, value in estimate.items())
+    typer.echo(f"understood as {layout.describe(A, Y)}")
+    typer.echo(f"{entry.label}: {result.converged.sum()} of {size} converged in {_duration(seconds)}{each}{active}")
+    typer.echo(f"wrote {written} to {output}")
 
 
-def _variable(arrays: dict[str, NDArray[Any]], name: str, file: Path) -> NDArray[Any]:
-    from mmvsolvers.files import describe
+def _check_output(file: Path, output: Path, overwrite: bool) -> None:
+    from mmvsolvers.files import check_destination
 
-    if name not in arrays:
-        raise ValueError(f"{file} has no variable {name!r}; it holds {describe(arrays)}")
-    return arrays[name]
-
-
-def _default_axes(ndim: int) -> str:
-    if ndim > 3:
-        raise ValueError(f"--received-axes is needed for a variable with {ndim} axes, such as STLM")
-    return "TLM"[3 - ndim :]
-
-
-def _transposed(array: NDArray[Any], name: str, axes: str, wanted: str) -> NDArray[Any]:
-    """Bring an array whose axes are called ``axes`` into the order ``wanted``."""
-    if sorted(axes) != sorted(wanted) or len(set(axes)) != len(axes) or not {"L"} < set(axes):
-        raise ValueError(f"axes of {name} must be an order of {', '.join(wanted)}, each once; got {axes!r}")
-    if array.ndim != len(axes):
-        raise ValueError(f"{name} has shape {array.shape}, which does not fit the axes {axes!r}")
-    if array.dtype.kind in "iub":
-        raise TypeError(f"{name} is of integer type {array.dtype}; save it as double")
-    return np.transpose(array, [axes.index(axis) for axis in wanted])
-
-
-def _told(entry: Solver, given: dict[str, str | None], arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Return what the solver is told: as given, or what the file calls by the same name."""
-    told = {}
-    for name, text in given.items():
-        if text is None and name in entry.needs and name in arrays:
-            text = name
-        if text is not None:
-            told[name] = arrays[text].squeeze() if text in arrays else value_of(text)
-    return told
+    if output.exists() and file.exists() and output.samefile(file):
+        raise ValueError(f"{output} would replace what is to be solved; choose another name")
+    check_destination(output, overwrite)
 
 
 def _calibrated(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any], false_alarm: float) -> float:
@@ -178,3 +149,94 @@ def _check_options(entry: Solver, given: dict[str, Any]) -> None:
     missing = [name for name in entry.required if name not in given]
     if missing:
         raise ValueError(f"{entry.name} needs {' and '.join(map(flag, missing))}")
+
+
+def _sources(entry: Solver, given: dict[str, str | None], file: Path) -> dict[str, Any]:
+    """Return what the solver is told: values as given, names of variables, or what the file calls by the same name."""
+    from mmvsolvers.files import contents
+
+    sources = {name: value_of(text) for name, text in given.items() if text is not None}
+    silent = [name for name in given if name in entry.needs and name not in sources]
+    held = contents(file) if silent else {}
+    return sources | {name: name for name in silent if name in held}
+
+
+def _read(
+    file: Path, pilots_name: str, received_name: str, sources: dict[str, Any]
+) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
+    """Return A, Y and what the solver is told, variables read from the file; nothing else is read."""
+    from mmvsolvers.files import load_arrays
+
+    names = [value for value in sources.values() if isinstance(value, str)]
+    arrays = load_arrays(file, dict.fromkeys([pilots_name, received_name, *names]))
+    for name in (pilots_name, received_name):
+        if arrays[name].dtype.kind in "iub":
+            raise TypeError(f"{name} is of integer type {arrays[name].dtype}; save it as double")
+    told = {name: arrays[value].squeeze() if isinstance(value, str) else value for name, value in sources.items()}
+    return arrays[pilots_name], arrays[received_name], told
+
+
+def _solve(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any]) -> tuple["SolverResult", float]:
+    """Solve, and return the time it takes without compilation: one iteration on one problem comes first.
+
+    A short time is the least of several, since threads that wake up cost more than it.
+    """
+    from mmvsolvers.cli.compiling import on_compilation
+
+    first = {name: _of_first_problem(value) if name == "noise_var" else value for name, value in options.items()}
+    first |= {"max_iter": 1} if "max_iter" in entry.options else {}
+    with on_compilation(_tell_of_compilation), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        entry.run(A, Y.reshape(-1, *Y.shape[-2:])[:1], **first)
+    spent: list[float] = []
+    while not spent or (len(spent) < _MOST_RUNS and sum(spent) < _SHORT):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            start = time.perf_counter()
+            result = entry.run(A, Y, **options)
+            spent.append(time.perf_counter() - start)
+    for warning in caught:
+        typer.echo(f"Warning: {warning.message}", err=True)
+    return result, min(spent)
+
+
+def _tell_of_compilation(begins: bool) -> None:
+    if begins:
+        typer.echo("compiling, once ...", err=True)
+
+
+def _estimate(layout: Layout, result: "SolverResult", threshold: float | None, first: int) -> dict[str, NDArray[Any]]:
+    """Return what is written, in the axis order of the user's arrays."""
+    found: dict[str, NDArray[Any]] = {}
+    if result.X is not None:
+        found["X"] = layout.original(result.X, layout.batch + "NM", layout.signals)
+    found["score"] = layout.original(result.score, layout.batch + "N", layout.scores)
+    for name in ("objective", "optimality", "n_iter", "converged", "diverged"):
+        found[name] = np.asarray(getattr(result, name))
+    if threshold is not None:
+        found["active"] = found["score"] > threshold
+        found[f"active_list_from_{first}"] = np.argwhere(result.score > threshold) + first
+    return found
+
+
+def _save(output: Path, estimate: dict[str, NDArray[Any]], overwrite: bool, matlab73: bool) -> None:
+    """Write the estimate, to the folder of temporary files if it cannot be written where it should be."""
+    from mmvsolvers.files import save_arrays
+
+    try:
+        save_arrays(output, estimate, overwrite=overwrite, matlab73=matlab73)
+    except OSError as error:
+        rescued = Path(tempfile.mkdtemp(prefix="mmv-")) / output.name
+        save_arrays(rescued, estimate, matlab73=matlab73)
+        raise OSError(f"{error}; the estimate is in {rescued}") from error
+
+
+def _of_first_problem(value: Any) -> Any:
+    return np.ravel(value)[0]
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mmvsolvers.cli.learned import require_torch
+from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model, value_of
 
 
@@ -54,7 +54,7 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ... [a GPU if there is one].")] = None,
 ) -> None:
     """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
-    require_torch()
+    require("torch", "safetensors")
     from mmvsolvers.scenario import Scenario
     from mmvsolvers_nn import Architecture, Configuration, Optimisation
     from mmvsolvers_nn import train as run

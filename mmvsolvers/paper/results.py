@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from mmvsolvers.evaluation import over_draws
-from mmvsolvers.files import atomic_path
 from mmvsolvers.metrics import Estimate
 from mmvsolvers.paper.figures import SCHEMES, Figure, Panel
 from mmvsolvers.paper.run import Findings, points_of
 from mmvsolvers.paper.scales import Scale
 from mmvsolvers.paper.tasks import SEED, Finding, Timing
+from mmvsolvers.writing import write_text
 
 COLUMNS = (
     "figure", "panel", "x_name", "x", "case", "N", "L", "M", "p", "ratio", "G", "scheme", "pilots", "quantity",
@@ -76,8 +76,7 @@ def _row(quantity: str, found: Sequence[Finding]) -> dict[str, Any]:
 
 def write(path: Path, table: pd.DataFrame) -> None:
     """Write the table as CSV, whole or not at all."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    write_text(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def read(path: Path) -> pd.DataFrame:

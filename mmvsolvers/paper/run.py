@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mmvsolvers._blas import one_thread
-from mmvsolvers.files import atomic_path
 from mmvsolvers.paper.figures import SCHEMES, Figure, Scene
 from mmvsolvers.paper.scales import Scale
 from mmvsolvers.paper.tasks import Finding, Point, Task, Timing
+from mmvsolvers.writing import write_text
 
 Findings = dict[Task, dict[str, Finding]]
 
@@ -69,8 +69,7 @@ class Store:
             "definition": task.definition(self.scale),
             "findings": {scheme: asdict(found) for scheme, found in findings.items()},
         }
-        with atomic_path(self._path(task)) as temporary:
-            temporary.write_text(json.dumps(fields, indent=1))
+        write_text(self._path(task), json.dumps(fields, indent=1))
 
     def _path(self, task: Task) -> Path:
         return self.directory / f"{task.key}.json"
