@@ -19,7 +19,7 @@ def look(AT, conjugate, Y, noise_var, state):
 
     The step is that of a coordinate to its exact minimum, times q_n.
     """
-    covariance = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
+    covariance, _ = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
     rows = np.dot(conjugate, state.inverse)
     np.dot(rows, Y, state.correlations)
     largest = 0.0
