@@ -1,5 +1,6 @@
 """Compiled code is kept on disk while the disk is sound, and never older than its sources."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,30 @@ def test_a_damaged_cache_is_replaced(folder, kind, rubbish):
         file.write_bytes(rubbish)
     assert call(folder) == ["2", "0"]
     assert call(folder)[0] == "2"
+
+
+def test_code_of_others_is_kept_when_a_source_changes(folder):
+    (folder / "apart.py").write_text(OTHER.format(1))
+    apart = "import apart; apart.addend(); print(sum(apart.addend.stats.cache_hits.values()));"
+    assert call(folder, apart) == ["0", "2", "0"]
+    (folder / "kernel.py").write_text(KERNEL + "# another source")
+    (folder / "other.py").write_text(OTHER.format(10))
+    assert call(folder, apart) == ["1", "11", "0"]
+
+
+def test_code_is_kept_where_its_sources_are_copied(folder):
+    call(folder)
+    for source in folder.glob("*.py"):
+        os.utime(source, (0, 0))
+    assert call(folder) == ["2", "1"]
+
+
+def test_a_kernel_knows_the_sources_that_it_is_made_of():
+    import mmvsolvers.kernels.ml_mmse
+    from mmvsolvers.kernels.compiling import _imported
+
+    found = {file.name for file in _imported(Path(mmvsolvers.kernels.ml_mmse.__file__))}
+    assert found == {"compiling.py", "map_cd.py"}
 
 
 def test_a_full_disk_is_done_without(folder):

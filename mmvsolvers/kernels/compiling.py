@@ -1,7 +1,9 @@
 """How all kernels are compiled, and where compiled code is kept."""
 
+import ast
 import hashlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,22 +13,45 @@ from numba.core.caching import FunctionCache
 
 
 @cache
-def _digest(folder: Path) -> str:
-    """Return a digest of all kernel sources that functions of a folder may be compiled from."""
-    sources = sorted({*folder.glob("*.py"), *Path(__file__).parent.glob("*.py")})
-    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
+def _imported(source: Path) -> frozenset[Path]:
+    """Return the kernel sources that a source imports: those beside it, or beside this file."""
+    folders = (source.parent, Path(__file__).parent)
+    names = [getattr(sys.modules.get(name), "__file__", None) for name in _imported_names(source)]
+    files = [Path(name) for name in names if name]
+    return frozenset(file for file in files if file.parent in folders and file.name != "__init__.py")
+
+
+def _imported_names(source: Path) -> Iterator[str]:
+    """Yield what the modules may be called that a source imports at its top."""
+    for statement in ast.parse(source.read_bytes()).body:
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            yield statement.module
+            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
+        elif isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+
+
+@cache
+def _digest(source: Path) -> str:
+    """Return a digest of all sources that functions of a source may be compiled from."""
+    found, new = set(), {source}
+    while new:
+        found |= new
+        new = {file for known in new for file in _imported(known)} - found
+    contents = [file.name.encode() + b"\0" + file.read_bytes() for file in sorted(found, key=lambda file: file.name)]
+    return hashlib.sha256(b"\0".join(contents)).hexdigest()
 
 
 class KernelCache(FunctionCache):
-    """Numba's cache on disk, as old as the youngest kernel source, and done without wherever it fails.
+    """Numba's cache on disk, of the very sources that the code was made of, and done without wherever it fails.
 
-    Numba knows a function by its own file alone, while the code that it compiles takes in functions of other files.
+    Numba knows a function by the time of its own file alone, while the code that it compiles takes in functions of
+    other files, and a copy of a file has another time.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        file = self._cache_file
-        file._source_stamp = (file._source_stamp, _digest(Path(function.__code__.co_filename).parent))
+        self._cache_file._source_stamp = _digest(Path(function.__code__.co_filename))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return compiled code, or None where there is none or it cannot be read."""
