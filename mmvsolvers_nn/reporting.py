@@ -105,7 +105,10 @@ def _drop_lines_after(log: Path, epoch: int) -> None:
     """Keep the lines of the epochs that the checkpoint knows of."""
     if not log.exists():
         return
-    # A process killed while it wrote leaves half a line, which belongs to an epoch that is run again.
-    lines = [line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
+    try:
+        # A process killed while it wrote leaves half a line, which belongs to an epoch that is run again.
+        lines = [line for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+        kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"{log} is no log of a training; remove it: {type(error).__name__}: {error}") from error
     write_text(log, "".join(kept))
