@@ -1,14 +1,14 @@
 """Scenarios that papers measured on, by name: sizes, activity, channel, noise and what was varied."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any
 
 from mmvsolvers.activity import ActivityModel, FixedActivity, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.channels import CellFading, Rayleigh
 from mmvsolvers.scenario import Scenario
+from mmvsolvers.sweep import grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,19 @@ class NamedScenario:
         ValueError
             If the paper varied something else.
         """
+        return grid(self.scenario, {name: self.values(name)})
+
+    def values(self, name: str) -> list[int]:
+        """Return the values that N, L, M or K went through.
+
+        Raises
+        ------
+        ValueError
+            If the paper varied something else.
+        """
         if name not in self.sweep:
             raise ValueError(f"{self.name} is swept over {' or '.join(self.sweep)}; got {name!r}")
-        if name == "K":
-            return [replace(self.scenario, activity=FixedActivity(K)) for K in self.sweep["K"]]
-        changes: list[dict[str, Any]] = [{name: value} for value in self.sweep[name]]
-        return [replace(self.scenario, **change) for change in changes]
+        return list(self.sweep[name])
 
 
 def named_scenario(name: str) -> NamedScenario:

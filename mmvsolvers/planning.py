@@ -1,7 +1,7 @@
 """Which pilot length suffices? Theory first, without solving a problem, then a short simulation around its answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers._blas import one_blas_thread
-from mmvsolvers.activity import ActivityModel, IndependentActivity
+from mmvsolvers.activity import IndependentActivity
 from mmvsolvers.evaluation import average, evaluate
 from mmvsolvers.identifiability import identifiable, predict_ml
 from mmvsolvers.metrics import Estimate, error_rate
 from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import Solver
-from mmvsolvers.scenario import generate
+from mmvsolvers.scenario import Scenario
 from mmvsolvers.state_evolution import state_evolution
 from mmvsolvers.thresholds import best_threshold
-from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_scalar
+from mmvsolvers.validation import PROBABILITY, as_scalar
 
 # A non-negative least-squares problem of N devices takes N³ operations: the theory of ML is not asked beyond.
 MOST_DEVICES = 400
@@ -30,26 +30,41 @@ _ERRORS, _MOST_SAMPLES = 100, 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What is asked for: N devices, M antennas, noise σ², who is active, and the error rate to reach."""
+    """What is asked for: a scenario, whose pilot length is what is looked for, and the error rate to reach."""
 
-    N: int
-    M: int
-    activity: ActivityModel
-    noise_var: float
+    scenario: Scenario
     target: float
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Reject what cannot be meant."""
-        as_count("N", self.N)
-        as_count("M", self.M)
-        as_scalar("noise_var", self.noise_var, POSITIVE)
         as_scalar("target", self.target, PROBABILITY)
+        if not isinstance(self.scenario.pilots, str):
+            raise ValueError("pilots must be of a kind whose length can be varied; got an array")
+
+    @property
+    def N(self) -> int:
+        """Devices."""
+        return self.scenario.N
+
+    @property
+    def M(self) -> int:
+        """Antennas."""
+        return self.scenario.M
 
     @property
     def p(self) -> float:
         """Average activity."""
-        return float(self.activity.marginal(self.N).mean())
+        return float(self.scenario.activity.marginal(self.N).mean())
+
+    @property
+    def noise_var(self) -> float:
+        """σ² over the devices' average power at an antenna: what the theory of unit channels and pilots knows."""
+        if self.scenario.snr_db is not None:
+            return float(10 ** (-self.scenario.snr_db / 10))
+        assert self.scenario.noise_var is not None, "one of the two is given"
+        variance = self.scenario.draw_variance(np.random.default_rng(self.seed))
+        return self.scenario.noise_var / float(variance.mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +169,7 @@ def ml_error_rate(demand: Demand, L: int) -> float:
     T = max(_DECISIONS // (_DRAWS * demand.N), 1)
     rates = []
     for _ in range(_DRAWS):
-        A, active = draw_pilots(rng, L, demand.N), demand.activity.draw(rng, demand.N, T)
+        A, active = draw_pilots(rng, L, demand.N), demand.scenario.activity.draw(rng, demand.N, T)
         with one_blas_thread():
             score = predict_ml(rng, A, 1.0 * active, demand.noise_var, demand.M)
         rates.append(error_rate(score > best_threshold(score, active), active).mean)
@@ -181,19 +196,18 @@ def amp_error_rate(demand: Demand, L: int) -> float:
 def identifiable_share(demand: Demand, L: int, T: int = 10) -> float:
     """Return the share of drawn activities that the covariance identifies, however few or many the antennas."""
     rng = np.random.default_rng((demand.seed, L))
-    A, active = draw_pilots(rng, L, demand.N), demand.activity.draw(rng, demand.N, T)
+    A, active = draw_pilots(rng, L, demand.N), demand.scenario.activity.draw(rng, demand.N, T)
     return float(identifiable(A, active).mean())
 
 
 def simulate(demand: Demand, L: int, solver: Solver, options: Mapping[str, Any] | None) -> Estimate:
-    """Measure the error rate of a solver over several Gaussian pilots, thresholds learned on other samples."""
+    """Measure the error rate of a solver over several draws of the pilots, thresholds learned on other samples."""
     T = int(np.clip(_ERRORS / (demand.N * demand.target), 100, _MOST_SAMPLES)) // _DRAWS
-    found = []
+    found, scenario = [], replace(demand.scenario, L=L)
     for draw in range(_DRAWS):
         rng = np.random.default_rng((demand.seed, L, draw))
-        scene: dict[str, Any] = {"N": demand.N, "L": L, "M": demand.M, "T": T, "activity": demand.activity}
-        train = generate(rng, noise_var=demand.noise_var, **scene)
-        test = generate(rng, noise_var=demand.noise_var, pilots=train.A, **scene)
+        train = scenario.draw(rng, T)
+        test = scenario.draw(rng, T, pilots=train.A)
         found.append(evaluate(solver, train, test, **(options or {})))
     return average(found).error_rate
 
@@ -205,10 +219,8 @@ def phase_diagram(demand: Demand, activities: NDArray[np.float64]) -> dict[str, 
     """
     found: dict[str, list[int | None]] = {"identifiable": [], "ML": [], "AMP": []}
     for p in activities:
-        here = Demand(
-            N=demand.N, M=demand.M, activity=IndependentActivity(float(p)), noise_var=demand.noise_var,
-            target=demand.target, seed=demand.seed,
-        )  # fmt: skip
+        scenario = replace(demand.scenario, activity=IndependentActivity(float(p)))
+        here = replace(demand, scenario=scenario)
 
         def unseen(L: int, here: Demand = here) -> float:
             return 0.0 if identifiable_share(here, L) >= 0.5 else 1.0

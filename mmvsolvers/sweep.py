@@ -5,11 +5,20 @@ from dataclasses import fields, is_dataclass, replace
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from mmvsolvers.scenario import Scenario
 
 _OF_SCENARIO = ("N", "L", "M", "noise_var", "snr_db", "pilots", "activity", "channel")
 # What the command line calls them.
-_ALIASES = {"devices": "N", "antennas": "M", "activity_prob": "p", "groups": "n_groups"}
+_ALIASES = {
+    "devices": "N",
+    "antennas": "M",
+    "activity_prob": "p",
+    "groups": "n_groups",
+    "G": "n_groups",
+    "K": "n_active",
+}
 _LABELS = {
     "N": "devices N", "L": "pilot length L", "M": "antennas M", "noise_var": "σ²", "snr_db": "SNR (dB)",
     "p": "activity probability p", "ratio": "p1/p2", "n_groups": "groups G", "n_active": "active devices K",
@@ -25,7 +34,8 @@ def vary(scenario: Scenario, name: str, value: Any) -> Scenario:
         What is varied.
     name : str
         A field of the scenario, or of its activity or channel model, such as "p", "activity.p" or
-        "antenna-correlation". Giving one of ``noise_var`` and ``snr_db`` takes the other away.
+        "antenna-correlation". Giving one of ``noise_var`` and ``snr_db`` takes the other away, and an array of
+        ``pilots`` brings its own L and N.
     value : object
         Its new value.
 
@@ -38,6 +48,8 @@ def vary(scenario: Scenario, name: str, value: Any) -> Scenario:
     if model:
         return replace(scenario, **{model: replace(getattr(scenario, model), **{field: value})})
     changes = {field: value}
+    if field == "pilots" and not isinstance(value, str):
+        changes |= dict(zip("LN", np.shape(value), strict=True))
     if field in ("noise_var", "snr_db"):
         changes = {"noise_var": None, "snr_db": None} | changes
     return replace(scenario, **changes)

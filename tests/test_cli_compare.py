@@ -93,7 +93,7 @@ def test_never_overwrites_unasked(output):
         (["-s", "nowhere.py:mine"], "no such file: nowhere.py"),
         (["-s", "math:pi"], "a solver must be a Solver or a function f(A, Y, ...); got float"),
         (["--output", "a.txt"], "--output must end in .png, .pdf or .svg; got a.txt"),
-        (["--noise-var", "0.1", "--snr-db", "3"], "noise_var"),
+        (["--noise-var", "0.1", "--snr-db", "3"], "--noise-var and --snr-db exclude each other"),
         (["--activity", "groups", "--groups", "7"], "7"),
     ],
 )

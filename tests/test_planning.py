@@ -10,7 +10,8 @@ import mmvsolvers as mmv
 from mmvsolvers import planning
 from mmvsolvers.cli import main
 
-DEMAND = planning.Demand(N=40, M=8, activity=mmv.IndependentActivity(0.1), noise_var=0.1, target=0.02)
+SCENARIO = mmv.Scenario(N=40, L=8, M=8, activity=mmv.IndependentActivity(0.1), noise_var=0.1)
+DEMAND = planning.Demand(scenario=SCENARIO, target=0.02)
 
 
 @pytest.mark.parametrize("start", [1, 7, 23, 40, 90])
@@ -36,7 +37,7 @@ def test_the_error_of_amp_is_that_of_drawn_rows():
 
 
 def test_the_theory_of_ml_gains_from_antennas():
-    rates = [planning.ml_error_rate(replace(DEMAND, M=M), 6) for M in (4, 16, 64)]
+    rates = [planning.ml_error_rate(replace(DEMAND, scenario=replace(SCENARIO, M=M)), 6) for M in (4, 16, 64)]
     assert rates[0] > 2 * rates[1] > 4 * rates[2]
 
 
@@ -62,3 +63,16 @@ def test_the_command_answers(tmp_path):
 def test_a_target_is_a_probability():
     with pytest.raises(ValueError, match="target must be strictly between 0 and 1; got 1"):
         replace(DEMAND, target=1.0)
+
+
+def test_the_theory_knows_the_power_that_arrives():
+    loud = replace(SCENARIO, channel=mmv.Rayleigh(4.0), noise_var=0.4)
+    assert planning.Demand(scenario=loud, target=0.1).noise_var == pytest.approx(0.1)
+    in_decibels = replace(SCENARIO, noise_var=None, snr_db=10)
+    assert planning.Demand(scenario=in_decibels, target=0.1).noise_var == pytest.approx(0.1)
+
+
+def test_pilots_of_one_length_cannot_be_planned():
+    own = replace(SCENARIO, pilots=np.ones((8, 40)))
+    with pytest.raises(ValueError, match="pilots must be of a kind"):
+        planning.Demand(scenario=own, target=0.1)

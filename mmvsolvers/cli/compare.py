@@ -1,87 +1,56 @@
 """`mmv compare`: all solvers side by side."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model, own_object, pilots_of, sweep_of
-from mmvsolvers.cli.solver_options import PANEL, SolverOptions, chosen_options, with_tuning
+from mmvsolvers.cli.outputs import Figure, Overwrite, check_figure
+from mmvsolvers.cli.parsing import sweep_of
+from mmvsolvers.cli.scenario_options import PANEL as SCENARIO
+from mmvsolvers.cli.scenario_options import (
+    PilotDraws,
+    ScenarioOptions,
+    Seed,
+    TestSamples,
+    TrainSamples,
+    with_scenario,
+)
+from mmvsolvers.cli.solver_options import (
+    PANEL,
+    SolverNames,
+    SolverOptions,
+    chosen_options,
+    chosen_solvers,
+    with_tuning,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mmvsolvers.comparison import Row
     from mmvsolvers.registry import Solver
-
-_SCENE = "Scenario"
-_OUTPUT = "Output"
-_DEFAULT_L, _DEFAULT_LENGTHS = 12, (8, 12, 16, 20)
+    from mmvsolvers.scenario import Scenario
 
 
 @with_tuning
+@with_scenario()
 def compare(
-    lengths: Annotated[
-        str | None,
-        typer.Option("--pilot-lengths", "-L", help="L, separated by commas [8,12,16,20].", rich_help_panel=_SCENE),
-    ] = None,
-    N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.", rich_help_panel=_SCENE)] = 100,
-    M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.", rich_help_panel=_SCENE)] = 4,
-    case: Annotated[str, typer.Option("--activity", help=ACTIVITY_HELP, rich_help_panel=_SCENE)] = "independent",
-    p: Annotated[
-        float,
-        typer.Option(
-            "--activity-prob", "-p", help="Average probability that a device is active.", rich_help_panel=_SCENE
-        ),
-    ] = 0.1,
-    ratio: Annotated[
-        float, typer.Option(help="p1/p2 of the two halves, of 'independent'.", rich_help_panel=_SCENE)
-    ] = 3.0,
-    groups: Annotated[int, typer.Option(help="Number of groups, of 'groups'.", rich_help_panel=_SCENE)] = 20,
-    noise_var: Annotated[float | None, typer.Option(help="σ² of an entry of Y [0.1].", rich_help_panel=_SCENE)] = None,
-    snr_db: Annotated[float | None, typer.Option(help="SNR, in the place of σ².", rich_help_panel=_SCENE)] = None,
-    pilots: Annotated[
-        str,
-        typer.Option(
-            help="gaussian, unit-norm, low-coherence or qpsk; or your own, as file.mat:A.", rich_help_panel=_SCENE
-        ),
-    ] = "gaussian",
-    channel: Annotated[
-        str | None,
-        typer.Option(help="Such as 'Rician(k_factor_db=3)', or your own class [Rayleigh].", rich_help_panel=_SCENE),
-    ] = None,
-    correlation: Annotated[
-        float,
-        typer.Option("--antenna-correlation", help="Correlation of neighbouring antennas.", rich_help_panel=_SCENE),
-    ] = 0.0,
+    said: ScenarioOptions,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE,...",
-            help="Vary anything above, or an argument of a model; repeatable, for the product.",
-            rich_help_panel=_SCENE,
+            help="Vary anything above, or an argument of a model; repeatable, for the product. Without values, those "
+            "of the named scenario.",
+            rich_help_panel=SCENARIO,
         ),
     ] = None,
-    n_draws: Annotated[
-        int, typer.Option("--pilot-draws", min=1, help="Pilot matrices to average over.", rich_help_panel=_SCENE)
-    ] = 4,
-    n_test: Annotated[
-        int, typer.Option("--samples", min=1, help="Test samples for each pilot matrix.", rich_help_panel=_SCENE)
-    ] = 250,
-    n_train: Annotated[
-        int,
-        typer.Option(
-            "--train-samples", min=1, help="Samples that each threshold is learned on.", rich_help_panel=_SCENE
-        ),
-    ] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=_SCENE)] = 0,
-    solver: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--solver", "-s", help="A name, or your own at file.py:object; repeatable [all].", rich_help_panel=PANEL
-        ),
-    ] = None,
+    n_draws: PilotDraws = 4,
+    n_test: TestSamples = 250,
+    n_train: TrainSamples = 200,
+    seed: Seed = 0,
+    solver: SolverNames = None,
     tol: Annotated[
         float, typer.Option(help="Tolerance of every solver, in its own terms.", rich_help_panel=PANEL)
     ] = 1e-3,
@@ -92,16 +61,8 @@ def compare(
         bool, typer.Option("--paper-iterations", help="Run the paper's fixed counts instead.", rich_help_panel=PANEL)
     ] = False,
     option: SolverOptions = None,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Figure, PNG, PDF or SVG; the numbers go to a CSV beside it.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = Path("compare.png"),
-    overwrite: Annotated[bool, typer.Option(help="Replace what is there.", rich_help_panel=_OUTPUT)] = False,
+    output: Figure = Path("compare.png"),
+    overwrite: Overwrite = False,
     **tuning: str | None,
 ) -> None:
     """Compare solvers over pilot lengths, or whatever varies: a table, a figure and a CSV file.
@@ -112,32 +73,15 @@ def compare(
     from rich.console import Console
     from rich.progress import track
 
-    from mmvsolvers.channels import ChannelModel, Rayleigh
     from mmvsolvers.comparison import Samples, draw_figure, records, title_of, write_csv
     from mmvsolvers.comparison import compare as run
-    from mmvsolvers.registry import SOLVERS, find_solver
-    from mmvsolvers.scenario import Scenario
     from mmvsolvers.sweep import grid
-    from mmvsolvers.writing import check_output
 
-    table_file = output.with_suffix(".csv")
-    _check_suffix(output)
-    for path in (output, table_file):
-        check_output(path, overwrite)
-    chosen = [find_solver(name) for name in dict.fromkeys(solver or SOLVERS)]
-    scenario = Scenario(
-        N=N,
-        L=_DEFAULT_L,
-        M=M,
-        activity=activity_model(case, p, ratio, groups),
-        channel=own_object("--channel", channel, ChannelModel) if channel else Rayleigh(1.0, correlation),
-        noise_var=0.1 if noise_var is None and snr_db is None else noise_var,
-        snr_db=snr_db,
-    )
-    given, sweeps = pilots_of(pilots), _sweeps(lengths, sweep or [])
-    if not isinstance(given, str) and "L" not in dict(sweep_of(text) for text in sweep or []) and lengths is None:
-        sweeps = {"L": [len(given)]} | {name: values for name, values in sweeps.items() if name != "L"}
-    variants = [replace(one, pilots=given) if "pilots" not in sweeps else one for one in grid(scenario, sweeps)]
+    table_file = check_figure(output, overwrite)
+    chosen = chosen_solvers(solver)
+    scenario = said.build()
+    sweeps = _sweeps(said, scenario, sweep or [])
+    variants = grid(scenario, sweeps)
     samples = Samples(n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)
     tuned = chosen_options(chosen, tuning, option or ())
     options = {entry.name: _options(entry, tuned[entry.name], tol, max_iter, paper_iterations) for entry in chosen}
@@ -152,24 +96,18 @@ def compare(
     typer.echo(f"wrote {output} and {table_file}")
 
 
-def _sweeps(lengths: str | None, sweep: list[str]) -> dict[str, list[Any]]:
-    """Return what varies: the pilot length where nothing else does, and what --sweep says."""
-    sweeps = dict(sweep_of(text) for text in sweep)
-    if lengths is not None:
-        return {"L": _lengths(lengths)} | sweeps
-    return sweeps or {"L": list(_DEFAULT_LENGTHS)}
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"--output must end in .png, .pdf or .svg; got {path}")
-
-
-def _lengths(text: str) -> list[int]:
-    try:
-        return list(dict.fromkeys(int(word) for word in text.split(",")))
-    except ValueError:
-        raise ValueError(f"--pilot-lengths must be integers separated by commas; got {text!r}") from None
+def _sweeps(said: ScenarioOptions, scenario: "Scenario", sweep: list[str]) -> dict[str, list[Any]]:
+    """Return what varies: what --sweep and several pilot lengths say; the paper's lengths if nothing is said."""
+    named = said.named()
+    sweeps: dict[str, list[Any]] = {"L": said.lengths} if said.lengths else {}
+    for text in sweep:
+        if "=" in text or named is None:
+            sweeps |= [sweep_of(text)]
+        else:
+            sweeps[text] = named.values(text)
+    if sweeps or said.scenario or named is None or not isinstance(scenario.pilots, str):
+        return sweeps or {"L": [scenario.L]}
+    return {"L": named.values("L")}
 
 
 def _options(

@@ -71,18 +71,13 @@ def pilots_of(text: str) -> Any:
 
 
 def sweep_of(text: str) -> tuple[str, list[Any]]:
-    """Split ``NAME=VALUE,VALUE,...``; repeated values count once."""
+    """Split ``NAME=VALUE,VALUE,...`` into numbers where they are some; repeated values count once."""
     name, equals, values = text.partition("=")
     if not equals or not name or not values:
         raise ValueError(f"--sweep must be NAME=VALUE,VALUE,...; got {text!r}")
     name = name.strip()
-    read = [own_value(name, value.strip()) for value in values.split(",")]
-    return name, list(dict.fromkeys(read))
-
-
-def own_value(name: str, text: str) -> Any:
-    """Return a value of a sweep: a number where it is one."""
-    return pilots_of(text) if name == "pilots" else value_of(text)
+    words = dict.fromkeys(value.strip() for value in values.split(","))
+    return name, [pilots_of(word) if name == "pilots" else value_of(word) for word in words]
 
 
 def value_of(text: str) -> int | float | bool | str:

@@ -5,50 +5,43 @@ from typing import Annotated, Any
 
 import typer
 
-from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model
+from mmvsolvers.cli.outputs import Overwrite, check_figure
+from mmvsolvers.cli.scenario_options import ScenarioOptions, Seed, with_scenario
 
 
+@with_scenario("L")
 def plan(
-    N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.")] = 100,
-    M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.")] = 4,
-    case: Annotated[str, typer.Option("--activity", help=ACTIVITY_HELP)] = "independent",
-    p: Annotated[float, typer.Option("--activity-prob", "-p", help="Average probability of being active.")] = 0.1,
-    ratio: Annotated[float, typer.Option(help="p1/p2 of the two halves, of 'independent'.")] = 1.0,
-    groups: Annotated[int, typer.Option(help="Number of groups, of 'groups'.")] = 20,
-    noise_var: Annotated[float, typer.Option(help="σ² of an entry of Y.")] = 0.1,
+    said: ScenarioOptions,
     target: Annotated[float, typer.Option("--target-error", help="Error rate to reach.")] = 1e-2,
     solver: Annotated[str, typer.Option("--solver", "-s", help="Who detects: a name, or file.py:object.")] = "map_cd",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    seed: Seed = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="Figure, PNG, PDF or SVG.")] = Path("plan.png"),
-    overwrite: Annotated[bool, typer.Option(help="Replace what is there.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find the pilot length that suffices: theory first, a short simulation second, and a phase diagram.
 
     The theory is that of maximum likelihood with many antennas, which is off where antennas are few, and AMP's
-    state evolution for many devices. Channels are unit Rayleigh, pilots i.i.d. CN(0, 1).
+    state evolution for many devices. It is that of i.i.d. CN(0, 1) pilots and Rayleigh channels of the devices' average
+    power; the simulation takes the scenario as it is.
     """
     import numpy as np
 
     from mmvsolvers import planning
     from mmvsolvers.registry import find_solver
-    from mmvsolvers.writing import check_output
 
-    if output.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"--output must end in .png, .pdf or .svg; got {output}")
-    check_output(output, overwrite)
+    check_figure(output, overwrite)
     chosen = find_solver(solver)
-    demand = planning.Demand(
-        N=N, M=M, activity=activity_model(case, p, ratio, groups), noise_var=noise_var, target=target, seed=seed
-    )
+    demand = planning.Demand(scenario=said.build(), target=target, seed=seed)
     found = planning.plan(demand, chosen)
-    title = f"N={N}, M={M}, p={p:g}, σ²={noise_var:g}, error rate {target:g}"
+    title = f"{demand.scenario.describe(('L',))}, error rate {target:g}"
     typer.echo(title)
     typer.echo(f"ML, theory with many antennas: {_answer(found.ml_length, found.ml)}")
     typer.echo(f"AMP, state evolution: {_answer(found.amp_length, found.amp)}")
     for L, rate in found.simulated.items():
         typer.echo(f"{chosen.label}, simulated, L = {L}: {rate}")
     typer.echo(f"{chosen.label}, simulated: {_answer(found.length, found.simulated)}")
-    activities = np.geomspace(max(p / 4, 1 / N), min(4 * p, 0.5), 5)
+    p = demand.p
+    activities = np.geomspace(max(p / 4, 1 / demand.N), min(4 * p, 0.5), 5)
     planning.draw_figure(output, demand, found, chosen, planning.phase_diagram(demand, activities), activities, title)
     typer.echo(f"wrote {output}")
 

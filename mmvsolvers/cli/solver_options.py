@@ -7,11 +7,17 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mmvsolvers.cli.parsing import value_of
-from mmvsolvers.registry import SOLVERS, Solver
+from mmvsolvers.registry import SOLVERS, Solver, find_solver
 
 PANEL = "Solvers"
 Command = TypeVar("Command", bound=Callable[..., None])
 
+SolverNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--solver", "-s", help="A name, or your own at file.py:object; repeatable [all].", rich_help_panel=PANEL
+    ),
+]
 SolverOptions = Annotated[
     list[str] | None,
     typer.Option(
@@ -40,6 +46,11 @@ def with_tuning(command: Command) -> Command:
     ]
     command.__signature__ = signature(command).replace(parameters=own + made)  # type: ignore[attr-defined]
     return command
+
+
+def chosen_solvers(names: Sequence[str] | None) -> list[Solver]:
+    """Return the solvers of these names, each once; all if there are none."""
+    return [find_solver(name) for name in dict.fromkeys(names or SOLVERS)]
 
 
 def chosen_options(
