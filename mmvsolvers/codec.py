@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmvsolvers.activity import ActivityModel
 from mmvsolvers.channels import ChannelModel
+from mmvsolvers.loading import import_here
 from mmvsolvers.scenario import Scenario
 
 # Raised whenever a reader of an older format would misread a newer text.
@@ -106,16 +106,28 @@ def class_name(kind: type) -> str:
     """
     import mmvsolvers
 
-    if getattr(mmvsolvers, kind.__name__, None) is kind:
-        return str(kind.__name__)
-    if "." in kind.__qualname__:
-        raise TypeError(f"{kind.__qualname__} cannot be written: define it at the top of a module")
-    module = kind.__module__
+    return str(kind.__name__) if getattr(mmvsolvers, kind.__name__, None) is kind else object_name(kind)
+
+
+def object_name(value: Any) -> str:
+    """Return ``module:name`` of a class or a function.
+
+    Raises
+    ------
+    TypeError
+        For one that no other process could find.
+    """
+    name = getattr(value, "__qualname__", None)
+    if not isinstance(name, str):
+        raise TypeError(f"a {type(value).__name__} cannot be written: it must be a class or a function")
+    if "." in name:
+        raise TypeError(f"{name} cannot be written: define it at the top of a module")
+    module = value.__module__
     if module == "__main__":
         module = _main_module()
         if not module:
-            raise TypeError(f"{kind.__name__} cannot be written: define it in a file, not at the prompt")
-    return f"{module}:{kind.__name__}"
+            raise TypeError(f"{name} cannot be written: define it in a file, not at the prompt")
+    return f"{module}:{name}"
 
 
 def find_class(name: str, protocol: type) -> type:
@@ -136,15 +148,33 @@ def find_class(name: str, protocol: type) -> type:
     return found
 
 
+def find_object(name: str) -> Any:
+    """Return the class or function that :func:`object_name` named.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    module, _, attribute = name.rpartition(":")
+    found = getattr(_module(module), attribute, None) if module else None
+    if not callable(found):
+        raise ValueError(f"an own class or function is written module:name; there is no {name!r}")
+    return found
+
+
 def _module(name: str) -> Any:
+    """Return a module, looked for in the current folder too, where own files are."""
     if name in sys.modules:
         return sys.modules[name]
     if name == _main_module():
         return sys.modules["__main__"]
     try:
-        return import_module(name)
+        return import_here(name)
     except ImportError as error:
-        raise ValueError(f"the module {name!r} of an own class cannot be imported: {error}") from error
+        raise ValueError(
+            f"the module {name!r} of an own class cannot be imported, here or from PYTHONPATH: {error}"
+        ) from error
 
 
 def _main_module() -> str:

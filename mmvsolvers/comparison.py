@@ -1,6 +1,6 @@
 """Solvers side by side on one scenario or several, and the tables and figures of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Evaluation, average, evaluate
-from mmvsolvers.registry import SOLVERS, Solver
+from mmvsolvers.registry import SOLVERS, Solver, as_solver
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.sweep import columns_of, find_field, label_of, value_at
 from mmvsolvers.writing import write_table
@@ -53,7 +53,7 @@ class Row:
 def compare(
     scenarios: Sequence[Scenario],
     samples: Samples,
-    solvers: Sequence[Solver] | None = None,
+    solvers: Sequence[Solver | Callable[..., Any]] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[Row]:
     """Evaluate every solver on every scenario, on the same data, one row after the other.
@@ -64,8 +64,8 @@ def compare(
         Those to go through; see :func:`mmvsolvers.sweep.grid`.
     samples : Samples
         How much is drawn of each.
-    solvers : sequence of Solver
-        Who is compared; all by default.
+    solvers : sequence of Solver or callable
+        Who is compared, functions as :func:`mmvsolvers.register` takes them; all of ``SOLVERS`` by default.
     options : mapping of str to mapping
         Keyword arguments for the solver of each name.
 
@@ -78,14 +78,14 @@ def compare(
     ValueError
         If two solvers have one name.
     """
-    solvers = tuple(SOLVERS.values()) if solvers is None else solvers
-    names = [solver.name for solver in solvers]
+    chosen_solvers = [as_solver(solver) for solver in (SOLVERS.values() if solvers is None else solvers)]
+    names = [solver.name for solver in chosen_solvers]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"solvers must have different names; got {name!r} more than once")
     for scenario in scenarios:
         data = [samples.draw(scenario, draw) for draw in range(samples.n_draws)]
-        for solver in solvers:
+        for solver in chosen_solvers:
             chosen = dict((options or {}).get(solver.name, {}))
             yield Row(scenario, solver, average([evaluate(solver, train, test, **chosen) for train, test in data]))
 

@@ -29,7 +29,7 @@ def load_object(where: str) -> Any:
     place, _, name = where.rpartition(":")
     if not place or not name:
         raise ValueError(f"an own object is named file.py:object or module:object; got {where!r}")
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
+    module = _from_file(Path(place)) if place.endswith(".py") else import_here(place)
     if not hasattr(module, name):
         close = get_close_matches(name, vars(module), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -37,7 +37,8 @@ def load_object(where: str) -> Any:
     return getattr(module, name)
 
 
-def _from_name(name: str) -> ModuleType:
+def import_here(name: str) -> ModuleType:
+    """Import a module from where Python looks for it, or from the current folder."""
     with _looking_in(Path.cwd()):
         return import_module(name)
 

@@ -1,7 +1,7 @@
 """Missed detection against false alarm, solvers side by side."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmvsolvers.metrics import Estimate, false_alarm, missed_detection
-from mmvsolvers.registry import Solver
+from mmvsolvers.registry import Solver, as_solver
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.thresholds import operating_points
@@ -41,7 +41,7 @@ class Curve:
 
 def measure_curves(
     scenario: Scenario,
-    solvers: Sequence[Solver],
+    solvers: Sequence[Solver | Callable[..., Any]],
     *,
     n_samples: int,
     n_draws: int = 1,
@@ -54,8 +54,8 @@ def measure_curves(
     ----------
     scenario : Scenario
         Where samples come from.
-    solvers : sequence of Solver
-        Who is measured.
+    solvers : sequence of Solver or callable
+        Who is measured, functions as :func:`mmvsolvers.register` takes them.
     n_samples, n_draws : int
         Samples for each draw of the pilots, and these draws; the intervals take all samples for independent.
     seed : int
@@ -69,7 +69,7 @@ def measure_curves(
     """
     data = [scenario.draw(np.random.default_rng((seed, draw)), n_samples) for draw in range(n_draws)]
     activity = np.concatenate([part.activity for part in data])
-    for solver in solvers:
+    for solver in map(as_solver, solvers):
         # Scores must not depend on a threshold that the solver has for itself.
         chosen = ({"threshold": 0.0} if "threshold" in solver.needs else {}) | dict(
             (options or {}).get(solver.name, {})

@@ -1,12 +1,27 @@
-"""Differentiable torch counterparts of the mmvsolvers references, and the learned decoders built on them."""
+"""Differentiable torch counterparts of the mmvsolvers references, and the learned decoders built on them.
 
-from typing import Never
+What is named here is imported when it is first asked for: the names of the schemes and the commands need no torch.
+"""
 
-from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, build
-from mmvsolvers_nn.files import load_weights, save_weights
-from mmvsolvers_nn.training import TrainingError, train
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
+    from mmvsolvers_nn.configuration import Architecture, Configuration, Optimisation, build
+    from mmvsolvers_nn.coupled import CoupledAMPNN, CoupledMAPNN
+    from mmvsolvers_nn.files import load_weights, save_weights
+    from mmvsolvers_nn.schemes import SCHEMES, Scheme
+    from mmvsolvers_nn.training import TrainingError, train
+
+_HOMES = {
+    "autoencoders": ("AMPNN", "MAPNN", "AutoEncoder", "CovarianceNN", "GroupLassoNN"),
+    "configuration": ("Architecture", "Configuration", "Optimisation", "build"),
+    "coupled": ("CoupledAMPNN", "CoupledMAPNN"),
+    "files": ("load_weights", "save_weights"),
+    "schemes": ("SCHEMES", "Scheme"),
+    "training": ("TrainingError", "train"),
+}
 __all__ = [
     "AMPNN",
     "MAPNN",
@@ -14,9 +29,12 @@ __all__ = [
     "Architecture",
     "AutoEncoder",
     "Configuration",
+    "CoupledAMPNN",
+    "CoupledMAPNN",
     "CovarianceNN",
     "GroupLassoNN",
     "Optimisation",
+    "Scheme",
     "TrainingError",
     "build",
     "load_weights",
@@ -25,7 +43,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Never:
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"mmvsolvers_nn.{home}"), name)
+    if name == "functional":
+        return import_module("mmvsolvers_nn.functional")
     if name == "Scenario":
         raise AttributeError("mmvsolvers_nn.Scenario is mmvsolvers.Scenario now")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,6 +23,7 @@ from mmvsolvers_nn.layers import (
     Covariance,
     FixedPilots,
     GroupLassoADMM,
+    Network,
     PilotEncoder,
     Received,
     Threshold,
@@ -160,6 +161,9 @@ class GroupLassoNN(AutoEncoder):
         See `CorrectionPart`; without effect for U = 0.
     learn_pilots : bool, default True
         Whether A is trained, with columns of norm √L, or used as it is.
+    correction : callable, optional
+        An own network in the place of the V layers: ``correction(n_in, n_out)`` returns a module that maps real tensors
+        (..., n_in) to (..., n_out).
     """
 
     def __init__(
@@ -173,9 +177,10 @@ class GroupLassoNN(AutoEncoder):
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,
+        correction: Network | None = None,
     ) -> None:
         approximation = GroupLassoADMM(U, lam, rho) if U else Received()
-        super().__init__(_encoder(A, learn_pilots), _signal_decoder(A, approximation, V, width, residual))
+        super().__init__(encoder_of(A, learn_pilots), signal_decoder(A, approximation, V, width, residual, correction))
 
 
 class AMPNN(AutoEncoder):
@@ -193,7 +198,7 @@ class AMPNN(AutoEncoder):
         Layers of the correction part.
     damping : float or "adaptive", default "adaptive"
         See `AMP`.
-    width, residual, learn_pilots
+    width, residual, learn_pilots, correction
         As in `GroupLassoNN`.
     """
 
@@ -208,9 +213,10 @@ class AMPNN(AutoEncoder):
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,
+        correction: Network | None = None,
     ) -> None:
         approximation = AMP(U, activity_prob, damping=damping) if U else Received()
-        super().__init__(_encoder(A, learn_pilots), _signal_decoder(A, approximation, V, width, residual))
+        super().__init__(encoder_of(A, learn_pilots), signal_decoder(A, approximation, V, width, residual, correction))
 
 
 class CovarianceNN(AutoEncoder):
@@ -224,12 +230,20 @@ class CovarianceNN(AutoEncoder):
         Layers of the correction part, at least 1.
     width : int, optional
         Hidden layers' size, 4N by default.
-    learn_pilots
+    learn_pilots, correction
         As in `GroupLassoNN`.
     """
 
-    def __init__(self, A: ArrayLike, *, V: int = 3, width: int | None = None, learn_pilots: bool = True) -> None:
-        super().__init__(_encoder(A, learn_pilots), _covariance_decoder(A, V, width))
+    def __init__(
+        self,
+        A: ArrayLike,
+        *,
+        V: int = 3,
+        width: int | None = None,
+        learn_pilots: bool = True,
+        correction: Network | None = None,
+    ) -> None:
+        super().__init__(encoder_of(A, learn_pilots), covariance_decoder(A, V, width, correction))
 
 
 class MAPNN(AutoEncoder):
@@ -251,7 +265,7 @@ class MAPNN(AutoEncoder):
         Hidden layers' size, 4N by default.
     residual : bool, default True
         See `CorrectionPart`; without effect for U = 0.
-    learn_pilots
+    learn_pilots, correction
         As in `GroupLassoNN`.
     """
 
@@ -266,37 +280,52 @@ class MAPNN(AutoEncoder):
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,
+        correction: Network | None = None,
     ) -> None:
-        super().__init__(
-            _encoder(A, learn_pilots),
-            _map_decoder(A, MAP(U, noise_var, activity_prob), V, width, residual)
-            if U
-            else _covariance_decoder(A, V, width),
-        )
+        if U:
+            # Fully connected outputs are log-odds already.
+            is_map = residual or (V == 0 and correction is None)
+            calibration = Calibration(_MAP_SLOPE, _MAP_MIDPOINT) if is_map else nn.Identity()
+            approximation = MAP(U, noise_var, activity_prob)
+            decoder = support_decoder(A, approximation, V, width, residual, correction, calibration)
+        else:
+            decoder = covariance_decoder(A, V, width, correction)
+        super().__init__(encoder_of(A, learn_pilots), decoder)
 
 
-def _encoder(A: ArrayLike, learn_pilots: bool) -> PilotEncoder | FixedPilots:
+def encoder_of(A: ArrayLike, learn_pilots: bool) -> PilotEncoder | FixedPilots:
+    """Return pilots that are learned from A, (L, N), on, or that stay A."""
     return PilotEncoder(A) if learn_pilots else FixedPilots(A)
 
 
-def _signal_decoder(
-    A: ArrayLike, approximation: ApproximationPart, V: int, width: int | None, residual: bool
+def signal_decoder(
+    A: ArrayLike, approximation: ApproximationPart, V: int, width: int | None, residual: bool, own: Network | None
 ) -> SignalDecoder:
+    """Return a decoder that corrects the signals of an approximation part, or received signals themselves."""
     L, N = as_pilots("A", A).shape
     data_driven = isinstance(approximation, Received)
-    n_in = L if data_driven else N
-    correction = CorrectionPart(2 * n_in, 2 * N, V, width or 2 * N, residual=residual and not data_driven)
-    return SignalDecoder(approximation, correction)
+    n_in = 2 * L if data_driven else 2 * N
+    residual = residual and not data_driven
+    return SignalDecoder(approximation, CorrectionPart(n_in, 2 * N, V, width or 2 * N, residual=residual, network=own))
 
 
-def _map_decoder(A: ArrayLike, approximation: MAP, V: int, width: int | None, residual: bool) -> SupportDecoder:
+def support_decoder(
+    A: ArrayLike,
+    approximation: ApproximationPart,
+    V: int,
+    width: int | None,
+    residual: bool,
+    own: Network | None,
+    calibration: nn.Module,
+) -> SupportDecoder:
+    """Return a decoder that corrects the scores of an approximation part."""
     N = as_pilots("A", A).shape[1]
-    correction = CorrectionPart(N, N, V, width or 4 * N, residual=residual)
-    # Fully connected outputs are log-odds already.
-    calibration = Calibration(_MAP_SLOPE, _MAP_MIDPOINT) if residual or V == 0 else nn.Identity()
+    correction = CorrectionPart(N, N, V, width or 4 * N, residual=residual, network=own)
     return SupportDecoder(approximation, correction, calibration)
 
 
-def _covariance_decoder(A: ArrayLike, V: int, width: int | None) -> SupportDecoder:
+def covariance_decoder(A: ArrayLike, V: int, width: int | None, own: Network | None) -> SupportDecoder:
+    """Return a purely data-driven detector on the sample covariance."""
     L, N = as_pilots("A", A).shape
-    return SupportDecoder(Covariance(), CorrectionPart(2 * L**2, N, V, width or 4 * N, residual=False), nn.Identity())
+    correction = CorrectionPart(2 * L**2, N, V, width or 4 * N, residual=False, network=own)
+    return SupportDecoder(Covariance(), correction, nn.Identity())

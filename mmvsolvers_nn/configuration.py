@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,22 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmvsolvers.codec import check_format, decode, encode
+from mmvsolvers.codec import check_format, decode, encode, find_object, object_name
+from mmvsolvers.loading import load_object
 from mmvsolvers.pilots import PILOTS, draw_pilots
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
-from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
+from mmvsolvers_nn.autoencoders import AutoEncoder
+from mmvsolvers_nn.schemes import find_scheme
 
-SCHEMES: Mapping[str, str] = {
-    "group_lasso_nn": "GROUP LASSO-NN",
-    "amp_nn": "AMP-NN",
-    "covariance_nn": "NN",
-    "map_nn": "MAP-NN",
-}
 # Raised whenever a reader of an older format would misread a newer text; texts without a number are of the first.
 FORMAT = 1
-# The paper's choices, section V.
-_ITERATIONS = {"group_lasso_nn": 200, "amp_nn": 50, "covariance_nn": 0, "map_nn": 55}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +28,10 @@ class Architecture:
 
     Attributes
     ----------
-    scheme : {"group_lasso_nn", "amp_nn", "covariance_nn", "map_nn"}
-        GROUP LASSO-NN, AMP-NN, NN or MAP-NN.
+    scheme : str
+        A name in ``SCHEMES``.
     U, V : int
-        Iterations of the approximation part and layers of the correction part; U = None is the paper's choice.
+        Iterations of the approximation part and layers of the correction part; None is the scheme's default.
     width : int, optional
         Hidden layers' size; None is the scheme's default.
     residual : bool
@@ -48,33 +42,42 @@ class Architecture:
     lam, rho : float
         λ and ρ that GROUP LASSO-NN starts from.
     damping : float or "adaptive"
-        Damping of AMP-NN.
+        Damping of AMP-NN, and that coupled AMP-NN starts from; None is the scheme's default.
+    correction : str or callable, optional
+        An own correction network in the place of the V layers, ``correction(n_in, n_out) -> torch.nn.Module``: a class
+        or function at the top of a module, or its name ``module:name``, which is what is kept.
     """
 
     scheme: str
     U: int | None = None
-    V: int = 3
+    V: int | None = None
     width: int | None = None
     residual: bool = True
     pilots: str = "learned"
     lam: float = 2.0
     rho: float = 1.0
-    damping: float | str = "adaptive"
+    damping: float | str | None = None
+    correction: str | Callable[[int, int], Any] | None = None
 
     def __post_init__(self) -> None:
-        """Reject unknown schemes and sizes that give no network."""
-        as_choice("scheme", self.scheme, tuple(SCHEMES))
+        """Reject unknown schemes and sizes that give no network; fill in the scheme's defaults."""
+        defaults = {"damping": "adaptive"} | dict(find_scheme(self.scheme).options)
+        for name in ("U", "V", "damping"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, defaults[name])
         as_choice("pilots", self.pilots, ("learned", "given", *PILOTS))
-        if self.U is None:
-            object.__setattr__(self, "U", _ITERATIONS[self.scheme])
         as_count("U", self.U, at_least=0)
         as_count("V", self.V, at_least=0)
         if self.width is not None:
             as_count("width", self.width)
         for name in ("lam", "rho"):
             as_scalar(name, getattr(self, name), POSITIVE)
-        if self.damping != "adaptive":
+        if self.damping != "adaptive" or defaults["damping"] != "adaptive":
             as_scalar("damping", self.damping, FRACTION)
+        if self.correction is not None:
+            name = self.correction if isinstance(self.correction, str) else object_name(self.correction)
+            find_object(name)
+            object.__setattr__(self, "correction", name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,19 +242,15 @@ def noise_var_of(scenario: Scenario, A: NDArray[np.inexact], seed: int) -> float
 
 
 def _build(architecture: Architecture, scenario: Scenario, A: NDArray[np.inexact], noise_var: float) -> AutoEncoder:
-    probability = scenario.activity.marginal(scenario.N)
-    sizes: dict[str, Any] = {
-        "V": architecture.V,
-        "width": architecture.width,
-        "learn_pilots": architecture.pilots == "learned",
-    }
-    unrolled = {**sizes, "U": architecture.U, "residual": architecture.residual}
-    match architecture.scheme:
-        case "group_lasso_nn":
-            return GroupLassoNN(A, lam=architecture.lam, rho=architecture.rho, **unrolled)
-        case "amp_nn":
-            return AMPNN(A, probability, damping=architecture.damping, **unrolled)
-        case "map_nn":
-            return MAPNN(A, noise_var, probability, **unrolled)
-        case _:
-            return CovarianceNN(A, **sizes)
+    scheme = find_scheme(architecture.scheme)
+    known = {"activity_prob": scenario.activity.marginal(scenario.N), "noise_var": noise_var}
+    own = architecture.correction
+    model: AutoEncoder = load_object(scheme.model)(
+        A,
+        **{need: known[need] for need in scheme.needs},
+        **{option: getattr(architecture, option) for option in scheme.options if option != "U" or scheme.unrolls},
+        width=architecture.width,
+        learn_pilots=architecture.pilots == "learned",
+        correction=None if own is None else find_object(str(own)),
+    )
+    return model

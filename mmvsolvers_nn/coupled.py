@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from mmvsolvers.validation import FRACTION, POSITIVE, as_count, as_scalar
+from mmvsolvers_nn.autoencoders import AutoEncoder, covariance_decoder, encoder_of, signal_decoder, support_decoder
 from mmvsolvers_nn.functional import amp_mmse, likelihood_ratio, map_cd
 from mmvsolvers_nn.functional.amp_mmse import LARGEST_RATIO
-from mmvsolvers_nn.layers import ApproximationPart, log_odds_of, signals_of
+from mmvsolvers_nn.layers import ApproximationPart, Network, Received, log_odds_of, signals_of
 
 # Log-odds that couplings may reach between two sweeps: beyond, single precision cannot tell a probability from 1.
 _LARGEST_LOG_ODDS = 10.0
@@ -94,3 +95,79 @@ class CoupledMAP(ApproximationPart):
             "prior_coupling": self.prior_coupling,
             "coupling": self.coupling,
         }
+
+
+class CoupledAMPNN(AutoEncoder):
+    """Coupled AMP-NN: learned pilots and unrolled AMP whose devices are coupled; it needs no correction part.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N), complex
+        Pilots to start from.
+    activity_prob : array_like of shape (N,)
+        ε(n) to start from.
+    U : int, default 12
+        Iterations; with none the correction part sees the received signals.
+    V : int, default 0
+        Layers of the correction part.
+    damping : float, default 0.9
+        See `CoupledAMP`.
+    width, residual, learn_pilots, correction
+        As in `GroupLassoNN`.
+    """
+
+    def __init__(
+        self,
+        A: ArrayLike,
+        activity_prob: ArrayLike,
+        *,
+        U: int = 12,
+        V: int = 0,
+        damping: float = 0.9,
+        width: int | None = None,
+        residual: bool = True,
+        learn_pilots: bool = True,
+        correction: Network | None = None,
+    ) -> None:
+        approximation = CoupledAMP(U, activity_prob, damping=damping) if U else Received()
+        super().__init__(encoder_of(A, learn_pilots), signal_decoder(A, approximation, V, width, residual, correction))
+
+
+class CoupledMAPNN(AutoEncoder):
+    """Coupled MAP-NN: learned pilots and unrolled MAP sweeps whose devices are coupled; its scores are log-odds.
+
+    Parameters
+    ----------
+    A : array_like of shape (L, N), complex
+        Pilots to start from.
+    noise_var : float
+        Noise variance σ² per complex entry, positive.
+    activity_prob : array_like of shape (N,)
+        ε(n) to start from.
+    U : int, default 3
+        Sweeps; with none the correction part sees the sample covariance, as in `CovarianceNN`.
+    V : int, default 0
+        Layers of the correction part.
+    width, residual, learn_pilots, correction
+        As in `MAPNN`.
+    """
+
+    def __init__(
+        self,
+        A: ArrayLike,
+        noise_var: float,
+        activity_prob: ArrayLike,
+        *,
+        U: int = 3,
+        V: int = 0,
+        width: int | None = None,
+        residual: bool = True,
+        learn_pilots: bool = True,
+        correction: Network | None = None,
+    ) -> None:
+        if U:
+            approximation = CoupledMAP(U, noise_var, activity_prob)
+            decoder = support_decoder(A, approximation, V, width, residual, correction, nn.Identity())
+        else:
+            decoder = covariance_decoder(A, V, width, correction)
+        super().__init__(encoder_of(A, learn_pilots), decoder)

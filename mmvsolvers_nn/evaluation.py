@@ -13,16 +13,9 @@ from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scenario import Scenario
-from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder, SignalDecoder
-from mmvsolvers_nn.configuration import SCHEMES, Configuration
-
-# The classical solvers that each scheme unrolls, or replaces.
-CLASSICAL = {
-    "group_lasso_nn": ("group_lasso_bcd",),
-    "amp_nn": ("amp_mmse",),
-    "covariance_nn": ("covariance_lasso",),
-    "map_nn": ("ml_cd", "map_cd"),
-}
+from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder
+from mmvsolvers_nn.configuration import Configuration
+from mmvsolvers_nn.schemes import find_scheme
 
 
 class LearnedSolver:
@@ -43,16 +36,18 @@ class LearnedSolver:
         Nothing besides Y: all else is learned.
     recovers_signal : bool
         Whether it estimates X, or scores devices only.
+    compared_with : tuple of str
+        The classical solvers that it unrolls, or replaces.
     """
 
     needs: tuple[str, ...] = ()
 
     def __init__(self, model: AutoEncoder, configuration: Configuration) -> None:
         self.model = model.eval()
-        self.name = configuration.architecture.scheme
-        self.label = SCHEMES[self.name]
+        scheme = find_scheme(configuration.architecture.scheme)
+        self.name, self.label, self.recovers_signal = scheme.name, scheme.label, scheme.recovers_signal
+        self.compared_with = scheme.compared_with
         self.n_iter = configuration.architecture.U or 0
-        self.recovers_signal = isinstance(model.decoder, SignalDecoder)
 
     @property
     def pilots(self) -> NDArray[Any]:
@@ -102,7 +97,13 @@ class Row(NamedTuple):
 
 
 def compare_with_classical(
-    learned: LearnedSolver, scenario: Scenario, *, n_train: int, n_test: int, n_draws: int, seed: int
+    learned: LearnedSolver,
+    scenario: Scenario,
+    *,
+    n_train: int = 2000,
+    n_test: int = 1000,
+    n_draws: int = 5,
+    seed: int = 1,
 ) -> Iterator[Row]:
     """Evaluate a learned scheme beside the classical solvers that it stands on, where it was trained for.
 
@@ -132,6 +133,6 @@ def compare_with_classical(
 
     yield Row(learned.label, "learned", measure(learned, learned.pilots))
     draws = [draw_pilots(rng, scenario.L, scenario.N) for _ in range(n_draws)]
-    for solver in (SOLVERS[name] for name in CLASSICAL[learned.name]):
+    for solver in (SOLVERS[name] for name in learned.compared_with):
         yield Row(solver.label, "learned", measure(solver, learned.pilots))
         yield Row(solver.label, "Gaussian", average([measure(solver, A) for A in draws]))

@@ -4,7 +4,7 @@ Signals and pilots are complex, parameters real: an optimiser then needs no comp
 turns a layer's computation from complex64 to complex128.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from mmvsolvers.thresholds import best_threshold
 from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_pilots, as_scalar
 from mmvsolvers_nn.functional import Recovery, amp_mmse, group_lasso_admm, map_cd
+
+# Makes a user's own correction network of the numbers of features that it takes and gives.
+Network = Callable[[int, int], nn.Module]
 
 
 class PilotEncoder(nn.Module):
@@ -208,7 +211,8 @@ class CorrectionPart(nn.Module):
     """V fully connected layers with ReLU between them, on the last axis of a real tensor; V = 0 passes it on.
 
     With a residual connection, which [1]_ leaves open, the layers learn what to add to their input. The last layer
-    then starts at zero, so that an untrained decoder is the solver that it unrolls.
+    then starts at zero, so that an untrained decoder is the solver that it unrolls. An own network in the place of the
+    layers keeps this promise only if it starts at zero, too.
 
     Parameters
     ----------
@@ -220,9 +224,13 @@ class CorrectionPart(nn.Module):
         Size of the V - 1 hidden layers.
     residual : bool, default True
         Whether the input is added to the output.
+    network : callable, optional
+        ``network(n_in, n_out)`` returns a module that maps (..., n_in) to (..., n_out), in the place of the V layers.
 
     Raises
     ------
+    TypeError
+        If ``network`` returns something else than a module.
     ValueError
         If the sizes have to be equal and are not.
 
@@ -232,15 +240,20 @@ class CorrectionPart(nn.Module):
        applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
     """
 
-    def __init__(self, n_in: int, n_out: int, V: int, width: int, *, residual: bool = True) -> None:
+    def __init__(
+        self, n_in: int, n_out: int, V: int, width: int, *, residual: bool = True, network: Network | None = None
+    ) -> None:
         super().__init__()
-        as_count("V", V, at_least=0)
-        if (residual or V == 0) and n_in != n_out:
+        is_there = as_count("V", V, at_least=0) > 0 or network is not None
+        if (residual or not is_there) and n_in != n_out:
             raise ValueError(
                 f"V must be positive and residual False where the correction part maps {n_in} features to {n_out}; "
                 f"got V={V}, residual={residual}"
             )
-        self.residual = residual and V > 0
+        self.residual, self.n_out = residual and is_there, n_out
+        if network is not None:
+            self.layers = _own(network, n_in, n_out)
+            return
         self.layers = _fully_connected([n_in, *[width] * (V - 1), n_out] if V else [n_in])
         if self.residual:
             for parameter in self.layers[-1].parameters():
@@ -249,6 +262,12 @@ class CorrectionPart(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map (..., n_in) to (..., n_out)."""
         corrected: Tensor = self.layers(features)
+        wanted = (*features.shape[:-1], self.n_out)
+        if corrected.shape != wanted:
+            raise ValueError(
+                f"{type(self.layers).__name__} must map {tuple(features.shape)} to {wanted} in the correction part; "
+                f"got {tuple(corrected.shape)}"
+            )
         return features + corrected if self.residual else corrected
 
 
@@ -320,3 +339,10 @@ def _fully_connected(sizes: Sequence[int]) -> nn.Sequential:
     for n_in, n_out in pairwise(sizes):
         layers += [nn.ReLU(), nn.Linear(n_in, n_out)]
     return nn.Sequential(*layers[1:])
+
+
+def _own(network: Network, n_in: int, n_out: int) -> nn.Module:
+    found = network(n_in, n_out)
+    if not isinstance(found, nn.Module):
+        raise TypeError(f"correction(n_in, n_out) must return a torch.nn.Module; got {type(found).__name__}")
+    return found

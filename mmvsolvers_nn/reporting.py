@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from mmvsolvers.writing import write_text
-from mmvsolvers_nn.configuration import SCHEMES, Configuration
+from mmvsolvers_nn.configuration import Configuration
 from mmvsolvers_nn.files import LOG
+from mmvsolvers_nn.schemes import find_scheme
 
 
 class Reporter:
@@ -96,7 +97,7 @@ class Reporter:
                 console=Console(stderr=True),
             )
         )
-        label = SCHEMES[self.configuration.architecture.scheme]
+        label = find_scheme(self.configuration.architecture.scheme).label
         steps = self.configuration.optimisation.steps_per_epoch
         self.task = self.bar.add_task(f"{label}  epoch {self.first_epoch + 1}", total=steps)
 

@@ -28,12 +28,12 @@ def evaluate(
     from rich.progress import track
 
     from mmvsolvers_nn import load_weights
-    from mmvsolvers_nn.evaluation import CLASSICAL, LearnedSolver, compare_with_classical
+    from mmvsolvers_nn.evaluation import LearnedSolver, compare_with_classical
 
     model, configuration = load_weights(weights)
     learned, scenario = LearnedSolver(model, configuration), configuration.scenario
     rows = compare_with_classical(learned, scenario, n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)
-    n_rows = 1 + 2 * len(CLASSICAL[learned.name])
+    n_rows = 1 + 2 * len(learned.compared_with)
     console = Console()
     shown = list(track(rows, "evaluating", total=n_rows, console=Console(stderr=True), transient=True))
     console.print(str(scenario))

@@ -17,6 +17,8 @@ class Scheme(StrEnum):
     AMP_NN = "amp_nn"
     COVARIANCE_NN = "covariance_nn"
     MAP_NN = "map_nn"
+    COUPLED_AMP_NN = "coupled_amp_nn"
+    COUPLED_MAP_NN = "coupled_map_nn"
 
 
 def train(
@@ -30,14 +32,17 @@ def train(
     ratio: Annotated[float, typer.Option(help="p1/p2 of the independent case.")] = 3.0,
     n_groups: Annotated[int, typer.Option("--groups", help="Groups of the case 'groups'.")] = 20,
     noise_var: Annotated[float, typer.Option(help="Noise variance.")] = 0.1,
-    U: Annotated[int | None, typer.Option("--U", help="Iterations of the approximation part [paper's].")] = None,
-    V: Annotated[int, typer.Option("--V", help="Layers of the correction part.")] = 3,
+    U: Annotated[int | None, typer.Option("--U", help="Iterations of the approximation part [the scheme's].")] = None,
+    V: Annotated[int | None, typer.Option("--V", help="Layers of the correction part [the scheme's].")] = None,
     width: Annotated[int | None, typer.Option(help="Hidden layers' size [2N for signals, 4N for support].")] = None,
     residual: Annotated[bool, typer.Option(help="Residual connection around the correction part.")] = True,
     pilots: Annotated[str, typer.Option(help="learned, or kept: gaussian, unit_norm, low_coherence.")] = "learned",
     lam: Annotated[float, typer.Option(help="λ that GROUP LASSO-NN starts from.")] = 2.0,
     rho: Annotated[float, typer.Option(help="ρ that GROUP LASSO-NN starts from.")] = 1.0,
-    damping: Annotated[str, typer.Option(help="Damping of AMP-NN, a number or adaptive.")] = "adaptive",
+    damping: Annotated[str | None, typer.Option(help="Damping of AMP-NN, a number or adaptive [the scheme's].")] = None,
+    correction: Annotated[
+        str | None, typer.Option(help="Own correction network at file.py:Class, called with (n_in, n_out).")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     n_train: Annotated[int, typer.Option("--train-samples", help="Training samples of an epoch.")] = 9000,
     n_validation: Annotated[int, typer.Option("--validation-samples", help="Validation samples.")] = 1000,
@@ -55,6 +60,7 @@ def train(
 ) -> None:
     """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
     require("torch", "safetensors")
+    from mmvsolvers.loading import load_object
     from mmvsolvers.scenario import Scenario
     from mmvsolvers_nn import Architecture, Configuration, Optimisation
     from mmvsolvers_nn import train as run
@@ -70,7 +76,8 @@ def train(
             pilots=pilots,
             lam=lam,
             rho=rho,
-            damping=value_of(damping),
+            damping=None if damping is None else value_of(damping),
+            correction=None if correction is None else load_object(correction),
         ),
         optimisation=Optimisation(
             seed=seed,

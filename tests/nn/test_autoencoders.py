@@ -5,7 +5,8 @@ import torch
 from mmvsolvers import Scenario, SingleActiveGroup, draw_pilots
 from mmvsolvers_nn import functional
 from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, build
+from mmvsolvers_nn.configuration import Architecture, Configuration, build
+from mmvsolvers_nn.schemes import SCHEMES
 
 N, L, M, T = 20, 8, 3, 6
 SCENARIO = Scenario(N=N, L=L, M=M, activity=SingleActiveGroup(0.2), noise_var=0.05)
@@ -23,13 +24,13 @@ def received(model: AutoEncoder, seed: int = 3) -> torch.Tensor:
 def unrolled(scheme: str, A: torch.Tensor, Y: torch.Tensor, U: int) -> functional.Recovery:
     if scheme == "group_lasso_nn":
         return functional.group_lasso_admm(A, Y, 2.0, rho=1.0, n_iter=U)
-    if scheme == "amp_nn":
-        return functional.amp_mmse(A, Y, 0.2, n_iter=U)
+    if SCHEMES[scheme].unrolls == "amp_mmse":
+        return functional.amp_mmse(A, Y, 0.2, damping=SCHEMES[scheme].options["damping"], n_iter=U)
     return functional.map_cd(A, Y, 0.05, 0.2, n_iter=U)
 
 
 @pytest.mark.parametrize(("V", "residual"), [(0, False), (3, True)], ids=["V=0", "residual"])
-@pytest.mark.parametrize("scheme", ["group_lasso_nn", "amp_nn", "map_nn"])
+@pytest.mark.parametrize("scheme", ["group_lasso_nn", "amp_nn", "map_nn", "coupled_amp_nn"])
 @torch.no_grad()
 def test_the_untrained_decoder_is_the_solver_that_it_unrolls(scheme, V, residual):
     model = make(scheme, U=5, V=V, residual=residual)
@@ -44,7 +45,7 @@ def test_the_untrained_decoder_is_the_solver_that_it_unrolls(scheme, V, residual
 @pytest.mark.parametrize("V", [0, 1, 3])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_all_sizes_decode_but_nothing_at_all(scheme, U, V):
-    data_driven = U == 0 or scheme == "covariance_nn"
+    data_driven = U == 0 or not SCHEMES[scheme].unrolls
     if data_driven and V == 0:
         with pytest.raises(ValueError, match="V must be positive"):
             make(scheme, U=U, V=V)
@@ -52,7 +53,7 @@ def test_all_sizes_decode_but_nothing_at_all(scheme, U, V):
     model = make(scheme, U=U, V=V)
     recovery = model.decode(received(model))
     assert recovery.score.shape == (T, N)
-    assert (recovery.X is None) == (scheme in ("covariance_nn", "map_nn"))
+    assert (recovery.X is None) == (not SCHEMES[scheme].recovers_signal)
     if recovery.X is not None:
         assert recovery.X.shape == (T, N, M)
         torch.testing.assert_close(recovery.score, recovery.X.abs().square().mean(dim=2))
@@ -148,3 +149,72 @@ def test_the_export_has_all_that_a_classical_solver_can_use(scheme, names):
     arrays = make(scheme, U=0 if scheme == "covariance_nn" else 2).exported()
     assert set(arrays) == names
     np.testing.assert_allclose(np.linalg.norm(arrays["A"], axis=0), L**0.5, rtol=1e-6)
+
+
+@torch.no_grad()
+def test_untrained_coupled_map_scores_by_the_posterior_log_odds_at_maps_answer():
+    model = make("coupled_map_nn")
+    Y, A = received(model), model.encoder()
+    activity = Y.new_zeros(T, N).real
+    for _ in range(3):
+        activity = functional.map_cd(A, Y, 0.05, 0.2, upper=1.0, n_iter=1, start=(activity,)).score
+    wanted = np.log(0.2 / 0.8) + functional.likelihood_ratio(A, Y, 0.05, activity)
+    torch.testing.assert_close(model.decode(Y).score, wanted, rtol=1e-4, atol=1e-4)
+
+
+class Shrink(torch.nn.Module):
+    """A correction that knows one number."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.n_out, self.share = n_out, torch.nn.Parameter(torch.tensor(0.25))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.share * features[..., : self.n_out]
+
+
+def wrong_size(n_in: int, n_out: int) -> torch.nn.Module:
+    return torch.nn.Linear(n_in, n_out + 1)
+
+
+def no_module(n_in: int, n_out: int) -> int:
+    return n_in
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@torch.no_grad()
+def test_an_own_network_takes_the_place_of_the_correction_part(scheme):
+    model = make(scheme, U=2, residual=False, correction=Shrink)
+    assert isinstance(model.decoder.correction.layers, Shrink)
+    Y = received(model)
+    features = model.decoder.approximation(model.encoder(), Y)
+    if SCHEMES[scheme].recovers_signal:
+        torch.testing.assert_close(model.decode(Y).X, 0.25 * features)
+    else:
+        torch.testing.assert_close(model.decode(Y).score, 0.25 * features[..., :N])
+
+
+@torch.no_grad()
+def test_an_own_network_is_added_to_its_input_by_a_residual_connection():
+    plain, own = make("amp_nn", U=2, V=0), make("amp_nn", U=2, correction=f"{__name__}:Shrink")
+    Y = received(plain)
+    torch.testing.assert_close(own.decode(Y).X, 1.25 * plain.decode(Y).X)
+
+
+def test_an_own_network_that_does_not_fit_is_refused():
+    model = make("amp_nn", U=2, correction=wrong_size)
+    Y = received(model)
+    with pytest.raises(ValueError, match=r"Linear must map \(6, 3, 40\) to \(6, 3, 40\) in the correction part; got"):
+        model.decode(Y)
+    with pytest.raises(TypeError, match=r"correction\(n_in, n_out\) must return a torch.nn.Module; got int"):
+        make("amp_nn", U=2, correction=no_module)
+    with pytest.raises(ValueError, match="there is no 'os:nothing'"):
+        Architecture(scheme="amp_nn", correction="os:nothing")
+    with pytest.raises(TypeError, match="define it at the top of a module"):
+        Architecture(scheme="amp_nn", correction=lambda n_in, n_out: torch.nn.Identity())
+
+
+def test_a_configuration_keeps_the_own_network_by_its_name():
+    wanted = Configuration(scenario=SCENARIO, architecture=Architecture(scheme="map_nn", correction=Shrink))
+    assert wanted.architecture.correction == f"{__name__}:Shrink"
+    assert Configuration.from_json(wanted.to_json()) == wanted

@@ -5,8 +5,9 @@ from mmvsolvers import Scenario, SingleActiveGroup
 from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.map_cd import map_cd
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, build
+from mmvsolvers_nn.configuration import Architecture, Configuration, build
 from mmvsolvers_nn.evaluation import LearnedSolver, compare_with_classical
+from mmvsolvers_nn.schemes import SCHEMES
 
 SCENARIO = Scenario(N=16, L=14, M=3, activity=SingleActiveGroup(0.125), noise_var=0.2)
 

@@ -14,11 +14,12 @@ from safetensors.torch import load_file
 
 from mmvsolvers import GroupActivity, IndependentActivity, Scenario, SingleActiveGroup
 from mmvsolvers_nn import training
-from mmvsolvers_nn.configuration import SCHEMES, Architecture, Configuration, Optimisation, build
+from mmvsolvers_nn.configuration import Architecture, Configuration, Optimisation, build
 from mmvsolvers_nn.distributed import Processes
 from mmvsolvers_nn.files import load_weights
 from mmvsolvers_nn.reporting import Reporter
 from mmvsolvers_nn.sampling import Sampler
+from mmvsolvers_nn.schemes import SCHEMES
 from mmvsolvers_nn.steps import TrainingStep
 from mmvsolvers_nn.training import TrainingError, train
 

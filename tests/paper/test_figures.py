@@ -5,7 +5,7 @@ from mmvsolvers.paper.run import tasks_of
 from mmvsolvers.paper.scales import SCALES
 from mmvsolvers.paper.tasks import Point, Timing
 from mmvsolvers.registry import SOLVERS
-from mmvsolvers_nn.configuration import SCHEMES as LEARNED
+from mmvsolvers_nn.schemes import SCHEMES as LEARNED
 
 
 def test_there_are_the_ten_figures_of_the_paper():

@@ -1,0 +1,119 @@
+"""What there is to know of a learned scheme, said once: configuration, evaluation, command line and figures read it.
+
+Reading it loads no torch; the networks themselves are found when one is built.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scheme:
+    """A learned scheme and what there is to know of it.
+
+    Attributes
+    ----------
+    name : str
+        What it is called on the command line and in a configuration.
+    label : str
+        What figures and tables call it.
+    model : str
+        Its auto-encoder at ``module:class``, called with the pilots, ``needs``, ``options`` and how pilots and
+        correction part are made: ``learn_pilots``, ``width`` and ``correction``.
+    options : mapping of str to Any
+        The fields of an ``Architecture`` that shape it, with its defaults.
+    needs : tuple of str
+        What its start takes from the scenario: "activity_prob" and "noise_var".
+    unrolls : str
+        The solver whose iterations its approximation part makes; "" for none.
+    compared_with : tuple of str
+        The classical solvers that it unrolls, or replaces.
+    recovers_signal : bool
+        Whether it estimates X, or scores devices only.
+    """
+
+    name: str
+    label: str
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    unrolls: str = ""
+    compared_with: tuple[str, ...] = ()
+    recovers_signal: bool = False
+
+
+_ALL = (
+    Scheme(
+        name="group_lasso_nn",
+        label="GROUP LASSO-NN",
+        model="mmvsolvers_nn.autoencoders:GroupLassoNN",
+        options={"U": 200, "V": 3, "residual": True, "lam": 2.0, "rho": 1.0},
+        unrolls="group_lasso_admm",
+        compared_with=("group_lasso_bcd",),
+        recovers_signal=True,
+    ),
+    Scheme(
+        name="amp_nn",
+        label="AMP-NN",
+        model="mmvsolvers_nn.autoencoders:AMPNN",
+        options={"U": 50, "V": 3, "residual": True, "damping": "adaptive"},
+        needs=("activity_prob",),
+        unrolls="amp_mmse",
+        compared_with=("amp_mmse",),
+        recovers_signal=True,
+    ),
+    Scheme(
+        name="covariance_nn",
+        label="NN",
+        model="mmvsolvers_nn.autoencoders:CovarianceNN",
+        options={"U": 0, "V": 3},
+        compared_with=("covariance_lasso",),
+    ),
+    Scheme(
+        name="map_nn",
+        label="MAP-NN",
+        model="mmvsolvers_nn.autoencoders:MAPNN",
+        options={"U": 55, "V": 3, "residual": True},
+        needs=("noise_var", "activity_prob"),
+        unrolls="map_cd",
+        compared_with=("ml_cd", "map_cd"),
+    ),
+    Scheme(
+        name="coupled_amp_nn",
+        label="coupled AMP-NN",
+        model="mmvsolvers_nn.coupled:CoupledAMPNN",
+        options={"U": 12, "V": 0, "residual": True, "damping": 0.9},
+        needs=("activity_prob",),
+        unrolls="amp_mmse",
+        compared_with=("amp_mmse",),
+        recovers_signal=True,
+    ),
+    Scheme(
+        name="coupled_map_nn",
+        label="coupled MAP-NN",
+        model="mmvsolvers_nn.coupled:CoupledMAPNN",
+        options={"U": 3, "V": 0, "residual": True},
+        needs=("noise_var", "activity_prob"),
+        unrolls="map_cd",
+        compared_with=("ml_cd", "map_cd"),
+    ),
+)
+SCHEMES: Mapping[str, Scheme] = MappingProxyType({scheme.name: scheme for scheme in _ALL})
+
+
+def find_scheme(name: str) -> Scheme:
+    """Return the scheme of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message suggests one.
+    """
+    if name not in SCHEMES:
+        close = get_close_matches(str(name), SCHEMES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SCHEMES)}"
+        raise ValueError(f"no scheme is called {name!r}; {hint}")
+    return SCHEMES[name]
