@@ -1,5 +1,7 @@
 """Who is active: models of the devices' activity."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
@@ -16,6 +18,18 @@ class ActivityModel(Protocol):
 
     A model whose devices wake in groups may have a third, ``groups(N) -> ndarray of shape (N,), int``: the devices of a
     number are always active together. Solvers that know groups are told them.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> class OddDevices:
+    ...     def draw(self, rng, N, T):
+    ...         return np.tile(self.marginal(N) > 0, (T, 1))
+    ...     def marginal(self, N):
+    ...         return np.arange(N) % 2.0
+    ...
+    >>> isinstance(OddDevices(), mmv.ActivityModel)
+    True
     """
 
     def draw(self, rng: np.random.Generator, N: int, T: int) -> NDArray[np.bool_]:
@@ -44,6 +58,15 @@ class IndependentActivity:
     ValueError
         If p, p₁ or p₂ is outside (0, 1) or ``ratio`` is not positive; from the methods, if N is odd while
         ``ratio`` is not 1.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> activity = mmv.IndependentActivity(0.25, ratio=4)
+    >>> activity.marginal(4).tolist()
+    [0.4, 0.4, 0.1, 0.1]
+    >>> activity.draw(np.random.default_rng(0), 4, 2).astype(int).tolist()
+    [[0, 1, 1, 1], [0, 0, 0, 0]]
     """
 
     words: ClassVar[str] = "independent activity"
@@ -91,6 +114,13 @@ class SingleActiveGroup:
     ------
     ValueError
         If 1/p is not an integer above 1; from the methods, if G does not divide N.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> activity = mmv.SingleActiveGroup(0.5)
+    >>> activity.draw(np.random.default_rng(0), 4, 2).astype(int).tolist()
+    [[0, 0, 1, 1], [0, 0, 1, 1]]
     """
 
     words: ClassVar[str] = "single active group"
@@ -142,6 +172,15 @@ class GroupActivity:
         If ``n_groups`` is not an integer.
     ValueError
         If p is outside (0, 1) or ``n_groups`` is below 1; from the methods, if it does not divide N.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> activity = mmv.GroupActivity(0.3, n_groups=3)
+    >>> activity.groups(6).tolist()
+    [0, 0, 1, 1, 2, 2]
+    >>> activity.draw(np.random.default_rng(1), 6, 2).astype(int).tolist()
+    [[0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0]]
     """
 
     words: ClassVar[str] = "i.i.d. group activity"
@@ -188,8 +227,8 @@ class FixedActivity:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> FixedActivity(3).draw(np.random.default_rng(0), N=10, T=2).sum(axis=1)
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> mmv.FixedActivity(3).draw(np.random.default_rng(0), N=10, T=2).sum(axis=1)
     array([3, 3])
     """
 

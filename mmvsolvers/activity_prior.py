@@ -1,5 +1,7 @@
 """A prior on who is active, fitted from activity logs: marginals, groups and pairwise couplings."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +41,16 @@ class ActivityPrior:
     best : str
         The form to use: the one with the largest ``held_out`` value, the simplest of those that it does not surpass
         by more than the 95 % interval of the difference.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> logs = mmv.SingleActiveGroup(0.25).draw(np.random.default_rng(0), 8, 200)
+    >>> prior = mmv.fit_activity_prior(logs)
+    >>> prior.groups.tolist()
+    [0, 0, 1, 1, 2, 2, 3, 3]
+    >>> sorted(prior.told("pairs"))
+    ['activity_prob', 'couplings']
     """
 
     activity_prob: NDArray[np.float64]

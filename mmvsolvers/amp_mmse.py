@@ -1,5 +1,7 @@
 """Approximate message passing with the MMSE denoiser of Bernoulli-Gaussian rows."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -89,6 +91,17 @@ def amp_mmse(
     L. Liu, W. Yu, "Massive connectivity with massive MIMO", IEEE Transactions on Signal Processing, 2018. Y. Cui,
     S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with applications in
     MIMO-based grant-free random access", IEEE JSAC 2021.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> rng = np.random.default_rng(0)
+    >>> data = mmv.generate(rng, N=40, L=20, M=8, T=1, noise_var=0.01, activity=mmv.IndependentActivity(0.1))
+    >>> result = mmv.amp_mmse(data.A, data.Y, activity_prob=0.1)
+    >>> np.array_equal(result.score > 0.05, data.activity)
+    True
+    >>> mmv.nmse_db(result.X, data.X).mean < -20
+    True
     """
     batch = Batch.of(A, Y).in_units(objective=2)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)

@@ -6,6 +6,8 @@ Z. Chen, F. Sohrabi, W. Yu, "Sparse activity detection for massive connectivity"
 Processing 66(7), 2018: a cell with the path loss 128.1 + 37.6 log10(d/km) dB.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
@@ -38,6 +40,19 @@ class ChannelModel(Protocol):
 
     A model whose g the receiver does not know may have a third, ``told(variance) -> ndarray of shape (N,)``: what
     solvers are told in the place of ``variance``.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> class LineOfSight:
+    ...     def variance(self, rng, N):
+    ...         return np.ones(N)
+    ...     def draw(self, rng, active, variance, M):
+    ...         phase = rng.uniform(0, 2 * np.pi, (*active.shape, 1))
+    ...         return np.repeat(active[..., None] * np.exp(1j * phase), M, axis=-1)
+    ...
+    >>> isinstance(LineOfSight(), mmv.ChannelModel)
+    True
     """
 
     def variance(self, rng: np.random.Generator, N: int) -> NDArray[np.float64]:
@@ -64,6 +79,15 @@ class Rayleigh:
     ------
     TypeError, ValueError
         For values that are not real or outside their range; from ``variance``, if there are not N of them.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> channel = mmv.Rayleigh(channel_var=[1.0, 4.0])
+    >>> active = np.ones((20_000, 2), dtype=bool)
+    >>> X = channel.draw(np.random.default_rng(0), active, channel.variance(None, 2), 3)
+    >>> (np.abs(X) ** 2).mean(axis=(0, 2)).round(1).tolist()
+    [1.0, 4.0]
     """
 
     words: ClassVar[str] = "Rayleigh fading"
@@ -114,6 +138,14 @@ class Rician:
     ------
     TypeError, ValueError
         For values that are not real or outside their range; from ``variance``, if there are not N of them.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> channel = mmv.Rician(k_factor_db=20)  # hardly any scatter: all entries have nearly the same modulus
+    >>> X = channel.draw(np.random.default_rng(0), np.ones((1000, 1), dtype=bool), np.ones(1), 4)
+    >>> round(float(np.abs(X).mean()), 1), round(float(np.abs(X).std()), 1)
+    (1.0, 0.1)
     """
 
     words: ClassVar[str] = "Rician fading"
@@ -186,8 +218,8 @@ class CellFading:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> cell = CellFading(radius=0.25, power_control=True)
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> cell = mmv.CellFading(radius=0.25, power_control=True)
     >>> print(np.round(10 * np.log10(cell.variance(np.random.default_rng(0), 3)), 2))
     [16.54 16.54 16.54]
     """

@@ -1,5 +1,7 @@
 """Scenarios as JSON text and back, own classes included."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Mapping
@@ -31,6 +33,14 @@ def to_json(scenario: Scenario) -> str:
     TypeError
         For an own class that has something to remember and is no dataclass, that is local to a function, or whose
         fields JSON does not know.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> scenario = mmv.Scenario(N=10, L=4, M=2, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
+    >>> text = mmv.to_json(scenario)
+    >>> mmv.from_json(text) == scenario
+    True
     """
     return json.dumps(encode(scenario), indent=2) + "\n"
 
@@ -45,6 +55,13 @@ def from_json(text: str) -> Scenario:
     ------
     ValueError
         For other text; the message says why.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> scenario = mmv.named_scenario("cui2021").scenario
+    >>> print(mmv.from_json(mmv.to_json(scenario)))
+    N=100, L=12, M=4, independent activity p=0.1, p1/p2=3, σ²=0.1
     """
     try:
         found = json.loads(text)

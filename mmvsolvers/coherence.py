@@ -8,6 +8,8 @@ Y. C. Eldar, P. Kuppinger, H. Bölcskei, "Block-sparse signals: uncertainty rela
 Transactions on Signal Processing 58(6), 2010.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,7 +39,8 @@ def coherence(A: ArrayLike) -> float:
 
     Examples
     --------
-    >>> coherence([[1.0, 0.0, 3.0], [0.0, 1.0, 4.0]])
+    >>> import mmvsolvers as mmv
+    >>> mmv.coherence([[1.0, 0.0, 3.0], [0.0, 1.0, 4.0]])
     0.8
     """
     D = _unit_columns(A)
@@ -73,6 +76,12 @@ def block_coherence(A: ArrayLike, n_groups: int) -> float:
     TypeError, ValueError
         For an A that is not a finite (L, N) array without zero columns, a G that is no positive integer or does not
         divide N.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> mmv.block_coherence(np.eye(4), n_groups=2)
+    0.0
     """
     D = _unit_columns(A)
     size = as_group_size(D.shape[1], n_groups)
@@ -104,6 +113,13 @@ def sub_coherence(A: ArrayLike, n_groups: int) -> float:
     TypeError, ValueError
         For an A that is not a finite (L, N) array without zero columns, a G that is no positive integer or does not
         divide N.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> pairs = np.repeat(np.eye(2), 2, axis=1)  # two groups of two equal pilots
+    >>> mmv.sub_coherence(pairs, n_groups=2)
+    1.0
     """
     D = _unit_columns(A)
     size = as_group_size(D.shape[1], n_groups)
@@ -135,9 +151,9 @@ def spread_apart(A: ArrayLike, n_steps: int = 500) -> NDArray[np.inexact]:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import numpy as np, mmvsolvers as mmv
     >>> A = np.random.default_rng(0).standard_normal((12, 100, 2)) @ [1, 1j]
-    >>> print(f"{coherence(A):.2f} {coherence(spread_apart(A)):.2f}")
+    >>> print(f"{mmv.coherence(A):.2f} {mmv.coherence(mmv.spread_apart(A)):.2f}")
     0.75 0.33
     """
     D = _unit_columns(A)

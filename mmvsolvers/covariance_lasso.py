@@ -1,5 +1,7 @@
 """LASSO on the received covariance for activity detection."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -64,6 +66,14 @@ def covariance_lasso(
     ----------
     P. Pal, P. P. Vaidyanathan, "Pushing the limits of sparse support recovery using correlation information", IEEE
     Transactions on Signal Processing, 2015.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A = np.eye(3) + 0.1
+    >>> Y = A @ np.array([[2.0, -2.0], [0.0, 0.0], [0.0, 0.0]])
+    >>> mmv.covariance_lasso(A, Y).score.round(1).tolist()  # 4, less the bias of λ
+    [3.6, 0.0, 0.0]
     """
     batch = Batch.of(A, Y).in_units(objective=4, spread=4)
     sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE, unit=(0, 2))

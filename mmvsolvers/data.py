@@ -1,5 +1,7 @@
 """Problems with their ground truth."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +30,17 @@ class MMVData:
         The variance g of every complex entry of each device's channel.
     groups : ndarray of shape (N,), int, or None
         Labels: the devices of a label are always active together. None where the activity model has no groups.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> rng = np.random.default_rng(0)
+    >>> data = mmv.generate(rng, N=20, L=8, M=4, T=5, noise_var=0.1, activity=mmv.GroupActivity(0.2, n_groups=5))
+    >>> data
+    MMVData(N=20, L=8, M=4, T=5, noise_var=0.1, dtype=complex128)
+    >>> noise = data.Y - data.A @ data.X
+    >>> round(float((np.abs(noise) ** 2).mean()), 1)
+    0.1
     """
 
     A: NDArray[np.complexfloating]

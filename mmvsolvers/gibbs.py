@@ -1,5 +1,7 @@
 """The posterior of the activities and of the signals, by Gibbs sampling."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """What the GROUP LASSO solvers share: the scales of λ and ρ, and the duality gap."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +31,15 @@ def lambda_max(A: ArrayLike, Y: ArrayLike) -> NDArray[np.floating]:
     ------
     TypeError, ValueError
         For an argument of a wrong type or shape; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A, Y = np.eye(2), np.array([[3.0, 4.0], [1.0, 0.0]])
+    >>> float(mmv.lambda_max(A, Y))
+    5.0
+    >>> bool(mmv.group_lasso_bcd(A, Y, lam=5.0).X.any())
+    False
     """
     batch = Batch.of(A, Y).in_units(objective=2)
     largest = batch.units.leave(_lambda_max(batch), (1, 1))
@@ -63,6 +74,15 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
     ------
     TypeError, ValueError
         For an argument of a wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A, Y = np.eye(2), np.array([[3.0], [0.5]])
+    >>> float(mmv.duality_gap(A, Y, [[2.0], [0.0]], lam=1.0))  # the optimum: 3 shrunk by 1, 0.5 to zero
+    0.0
+    >>> float(mmv.duality_gap(A, Y, [[3.0], [0.0]], lam=1.0))
+    3.0
     """
     received = Batch.of(A, Y)
     estimate = as_array("X", X)

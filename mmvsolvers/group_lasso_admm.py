@@ -1,5 +1,7 @@
 """GROUP LASSO by ADMM in sharing form."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
@@ -67,6 +69,13 @@ def group_lasso_admm(
     Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with applications
     in MIMO-based grant-free random access", IEEE JSAC 2021. S. Boyd et al., "Distributed optimization and statistical
     learning via the alternating direction method of multipliers", 2011, sections 3.4.1 and 7.3.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A, Y = np.eye(2), np.array([[3.0, 4.0], [1.0, 0.0]])
+    >>> mmv.group_lasso_admm(A, Y, lam=2.5).X.round(3).tolist()
+    [[1.5, 2.0], [0.0, 0.0]]
     """
     if weights is not None:
         scaled, w = divide_by_weights(A, weights)

@@ -5,6 +5,8 @@ be found if and only if no other γ' ⪰ 0 gives the same Σ: if no x ≠ 0 with
 silent device. With M antennas √M(γ̂ − γ) tends to the projection of a Gaussian vector on the same cone.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -47,9 +49,9 @@ def identifiable(A: ArrayLike, active: ArrayLike) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import numpy as np, mmvsolvers as mmv
     >>> A = np.random.default_rng(0).standard_normal((4, 20, 2)) @ [1, 1j]
-    >>> identifiable(A, [np.arange(20) < 2, np.arange(20) < 15]).tolist()
+    >>> mmv.identifiable(A, [np.arange(20) < 2, np.arange(20) < 15]).tolist()
     [True, False]
     """
     pilots, support = as_pilots("A", A), _as_support("active", active, A)
@@ -83,6 +85,12 @@ def fisher_information(A: ArrayLike, gamma: ArrayLike, noise_var: float) -> NDAr
     ------
     TypeError, ValueError
         For an argument of a wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> mmv.fisher_information(np.eye(2), [1.0, 0.0], noise_var=1.0).round(6).tolist()  # real: half of complex
+    [[0.125, 0.0], [0.0, 0.5]]
     """
     pilots, power = as_pilots("A", A), _as_powers(gamma, A)
     if power.ndim != 1:
@@ -105,6 +113,7 @@ def predict_ml(
     Parameters
     ----------
     rng : numpy.random.Generator
+        What draws; one of the same seed gives the same estimates.
     A : array_like of shape (L, N)
         Pilots.
     gamma : array_like of shape (..., N)
@@ -131,11 +140,11 @@ def predict_ml(
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import numpy as np, mmvsolvers as mmv
     >>> rng = np.random.default_rng(0)
     >>> A = rng.standard_normal((12, 100, 2)) @ [0.7, 0.7j]
     >>> active = np.arange(100) < 10
-    >>> error = predict_ml(rng, A, 1.0 * active, noise_var=0.1, M=10000) - active
+    >>> error = mmv.predict_ml(rng, A, 1.0 * active, noise_var=0.1, M=10000) - active
     >>> bool(np.abs(error).max() < 0.2)
     True
     """

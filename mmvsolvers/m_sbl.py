@@ -1,5 +1,7 @@
 """Sparse Bayesian learning for multiple measurement vectors."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """Maximum-a-posteriori coordinate descent for activity detection with known access probabilities."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -84,6 +86,15 @@ def map_cd(
     Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with applications
     in MIMO-based grant-free random access", IEEE JSAC 2021. D. Jiang, Y. Cui, "MAP-based pilot state detection in
     grant-free random access for mMTC", IEEE SPAWC 2020.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> rng = np.random.default_rng(0)
+    >>> data = mmv.generate(rng, N=40, L=20, M=8, T=1, noise_var=0.01, activity=mmv.IndependentActivity(0.1))
+    >>> result = mmv.map_cd(data.A, data.Y, data.noise_var, activity_prob=0.1)
+    >>> np.array_equal(result.score > 0.2, data.activity)
+    True
     """
     batch = Batch.of(A, Y)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)

@@ -1,5 +1,7 @@
 """Maximum a posteriori activity detection with known access probabilities, all devices moved at once."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from mmvsolvers.likelihood import maximise_posterior

@@ -4,6 +4,8 @@ The samples, not the devices or antennas in them, are what is independent: every
 observation. It is conditional on whatever the samples share, such as the pilots.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 
@@ -27,6 +29,12 @@ class Estimate:
         unbounded, up to the limits of the quantity.
     n : int
         The number of samples.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> print(mmv.Estimate.of([0.9, 1.0, 1.1]))
+    1.00 ± 0.25
     """
 
     mean: float
@@ -35,7 +43,7 @@ class Estimate:
     n: int
 
     @classmethod
-    def of(cls, values: ArrayLike) -> "Estimate":
+    def of(cls, values: ArrayLike) -> Estimate:
         """Estimate the mean of independent samples, with Student's t interval.
 
         Raises
@@ -71,6 +79,17 @@ class ROC:
         Share of the idle devices called active, rising from 0 to 1.
     missed_detection : ndarray of shape (K + 1,)
         Share of the active devices called idle, falling from 1 to 0.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> curve = mmv.roc([0.1, 0.8, 0.3, 0.9], [0, 1, 1, 0])
+    >>> curve.false_alarm.tolist()
+    [0.0, 0.5, 0.5, 0.5, 1.0]
+    >>> curve.missed_detection.tolist()
+    [1.0, 1.0, 0.5, 0.0, 0.0]
+    >>> curve.auc
+    0.5
     """
 
     threshold: NDArray[np.floating]
@@ -97,6 +116,13 @@ def mse(X_hat: ArrayLike, X: ArrayLike) -> Estimate:
     ------
     TypeError, ValueError
         For arrays that are not finite, differ in shape or lack an axis.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> X = np.ones((5, 4, 2))  # five samples, four devices, two antennas
+    >>> mmv.mse(0.5 * X, X).mean
+    0.5
     """
     error, truth = _as_error_and_truth(X_hat, X)
     estimate = Estimate.of(_energies(error) / truth.shape[-2])
@@ -123,6 +149,13 @@ def nmse_db(X_hat: ArrayLike, X: ArrayLike) -> Estimate:
     ------
     TypeError, ValueError
         For arrays that are not finite, differ in shape or lack an axis; where X is zero throughout.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> X = np.ones((5, 4, 2))
+    >>> round(mmv.nmse_db(0.9 * X, X).mean, 3)
+    -20.0
     """
     error, truth = _as_error_and_truth(X_hat, X)
     energy = _energies(truth)
@@ -153,6 +186,12 @@ def error_rate(decision: ArrayLike, activity: ArrayLike) -> Estimate:
     ------
     TypeError, ValueError
         For entries other than 0 and 1 and different shapes.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> mmv.error_rate([[1, 0, 0, 1], [0, 0, 0, 0]], [[1, 0, 0, 0], [0, 0, 0, 1]]).mean
+    0.25
     """
     called_active, active = _as_decisions(decision, activity)
     return _rate(called_active != active, np.ones_like(active))
@@ -170,6 +209,12 @@ def missed_detection(decision: ArrayLike, activity: ArrayLike) -> Estimate:
     ------
     TypeError, ValueError
         For entries other than 0 and 1, different shapes, and where no device is active.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> mmv.missed_detection([[1, 0, 0, 1], [0, 0, 0, 0]], [[1, 1, 0, 0], [0, 0, 1, 1]]).mean
+    0.75
     """
     called_active, active = _as_decisions(decision, activity)
     if not active.any():
@@ -189,6 +234,12 @@ def false_alarm(decision: ArrayLike, activity: ArrayLike) -> Estimate:
     ------
     TypeError, ValueError
         For entries other than 0 and 1, different shapes, and where no device is idle.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> mmv.false_alarm([[1, 0, 0, 1], [0, 0, 0, 0]], [[1, 0, 0, 0], [0, 0, 1, 1]]).mean
+    0.2
     """
     called_active, active = _as_decisions(decision, activity)
     if active.all():
@@ -211,6 +262,15 @@ def roc(score: ArrayLike, activity: ArrayLike) -> ROC:
     TypeError, ValueError
         For scores that are not finite reals, activities that are not 0 or 1, different shapes, and unless there is
         both an active and an idle device.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> curve = mmv.roc([0.1, 0.8, 0.3, 0.9], [0, 1, 0, 1])
+    >>> curve.auc
+    1.0
+    >>> curve.false_alarm.tolist()
+    [0.0, 0.0, 0.0, 0.5, 1.0]
     """
     threshold, missed, false_alarms = operating_points(score, activity)
     n_active, n_idle = missed[0], false_alarms[-1]

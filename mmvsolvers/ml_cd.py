@@ -1,5 +1,7 @@
 """Maximum-likelihood coordinate descent for activity detection."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from mmvsolvers.likelihood import maximise_likelihood

@@ -1,5 +1,7 @@
 """Maximum likelihood for activity detection with all devices moved at once."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from mmvsolvers.likelihood import maximise_likelihood

@@ -1,5 +1,7 @@
 """Scenarios that papers measured on, by name: sizes, activity, channel, noise and what was varied."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -29,6 +31,13 @@ class NamedScenario:
         How long solvers should run, and what a computer needs.
     chosen : str
         What had to be chosen here: these choices are not the paper's, or were not checked against it.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> found = mmv.named_scenario("cui2021")
+    >>> [scenario.L for scenario in found.variants("L")]
+    [8, 12, 16, 20]
     """
 
     name: str
@@ -71,7 +80,8 @@ def named_scenario(name: str) -> NamedScenario:
 
     Examples
     --------
-    >>> print(named_scenario("fengler2021").scenario)
+    >>> import mmvsolvers as mmv
+    >>> print(mmv.named_scenario("fengler2021").scenario)
     N=2000, L=100, M=50, fixed activity K=300, unit-norm pilots, SNR=0 dB
     """
     if name not in _SCENARIOS:
@@ -82,7 +92,14 @@ def named_scenario(name: str) -> NamedScenario:
 
 
 def named_scenarios() -> Mapping[str, str]:
-    """Return the names of all scenarios, each with its citation."""
+    """Return the names of all scenarios, each with its citation.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> "fengler2021" in mmv.named_scenarios()
+    True
+    """
     return MappingProxyType({name: found.citation for name, found in _SCENARIOS.items()})
 
 

@@ -1,5 +1,7 @@
 """Pilot matrices: which sequences the devices send."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ def draw_pilots(rng: np.random.Generator, L: int, N: int, kind: str = "gaussian"
     Parameters
     ----------
     rng : numpy.random.Generator
+        What draws; one of the same seed gives the same pilots.
     L, N : int
         Pilot length, number of devices.
     kind : {"gaussian", "unit_norm", "low_coherence", "qpsk"}, default "gaussian"
@@ -27,6 +30,13 @@ def draw_pilots(rng: np.random.Generator, L: int, N: int, kind: str = "gaussian"
     ------
     TypeError, ValueError
         For an ``rng`` that is not a Generator, counts that are not positive integers, an unknown ``kind``.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20, "unit_norm")
+    >>> np.allclose(np.linalg.norm(A, axis=0) ** 2, 8)
+    True
     """
     as_choice("kind", kind, PILOTS)
     shape = as_count("L", L), as_count("N", N)

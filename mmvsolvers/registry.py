@@ -1,5 +1,7 @@
 """What there is to know of a solver, said once, and the one list that everything else reads."""
 
+from __future__ import annotations
+
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -82,6 +84,16 @@ class Solver:
         power that the scores have then.
     lacks : mapping of str to str
         Which of ``PROPERTIES`` it has not, and why.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> def strongest(A, Y, noise_var):
+    ...     return np.linalg.norm(A.conj().T @ Y, axis=-1)
+    ...
+    >>> solver = mmv.Solver(run=strongest, label="matched filter")
+    >>> solver.name, solver.needs
+    ('strongest', ('noise_var',))
     """
 
     run: Callable[..., SolverResult]
@@ -217,6 +229,16 @@ def register(solver: Solver | Callable[..., Any]) -> Solver:
     ------
     TypeError, ValueError
         For what is no solver, and for a name that is taken.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> def matched_filter(A, Y):
+    ...     return np.linalg.norm(A.conj().T @ Y, axis=-1) ** 2
+    ...
+    >>> solver = mmv.register(matched_filter)
+    >>> "matched_filter" in mmv.SOLVERS
+    True
     """
     record = as_solver(solver)
     _REGISTRY.add(record)

@@ -1,5 +1,7 @@
 """What every solver returns, and the warnings it may raise on the way."""
 
+from __future__ import annotations
+
 import sys
 import warnings
 from dataclasses import dataclass
@@ -9,11 +11,38 @@ from numpy.typing import NDArray
 
 
 class ConvergenceWarning(UserWarning):
-    """A run to tolerance stopped at ``max_iter`` before it reached ``tol``."""
+    """A run to tolerance stopped at ``max_iter`` before it reached ``tol``.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> rng = np.random.default_rng(0)
+    >>> data = mmv.generate(rng, N=20, L=8, M=4, T=1, noise_var=0.1, activity=mmv.IndependentActivity(0.2))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", mmv.ConvergenceWarning)
+    ...     result = mmv.ml_cd(data.A, data.Y, data.noise_var, max_iter=1, tol=1e-9)
+    ...
+    >>> result.converged.tolist()
+    [False]
+    """
 
 
 class DivergenceWarning(UserWarning):
-    """An iteration without a descent guarantee (AMP) blew up; its best iterate is returned."""
+    """An iteration without a descent guarantee (AMP) blew up; its best iterate is returned.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A = np.ones((4, 20))  # pilots that AMP is not made for
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", mmv.DivergenceWarning)
+    ...     result = mmv.amp_mmse(A, A[:, :2], 0.1, damping=1.0, tol=0, max_iter=50)
+    ...
+    >>> bool(result.diverged)
+    True
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +66,15 @@ class SolverResult:
         ``optimality <= tol``.
     diverged : ndarray of shape (...), bool
         The iteration blew up and the best iterate before that is returned. Only AMP can.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> result = mmv.group_lasso_bcd(np.eye(3), np.diag([3.0, 2.0, 0.1]), lam=1.0)
+    >>> result
+    SolverResult(X=float64(3, 3), score=float64(3,), converged=1/1, diverged=0)
+    >>> np.linalg.norm(result.X, axis=-1).round(6).tolist()
+    [2.0, 1.0, 0.0]
     """
 
     X: NDArray[np.inexact] | None
@@ -48,7 +86,7 @@ class SolverResult:
     diverged: NDArray[np.bool_]
 
     @classmethod
-    def unoptimised(cls, X: NDArray[np.inexact] | None, score: NDArray[np.floating], n_iter: int = 0) -> "SolverResult":
+    def unoptimised(cls, X: NDArray[np.inexact] | None, score: NDArray[np.floating], n_iter: int = 0) -> SolverResult:
         """Return the result of a decoder that minimises nothing and is always done."""
         shape = score.shape[:-1]
         return cls(

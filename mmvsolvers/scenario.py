@@ -1,5 +1,7 @@
 """All that random problems depend on, in one object: activity, pilots, channel, noise."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -324,11 +326,11 @@ def generate(
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import numpy as np, mmvsolvers as mmv
     >>> rng = np.random.default_rng(0)
-    >>> activity = IndependentActivity(0.1, ratio=3)
-    >>> train = generate(rng, N=100, L=12, M=4, T=500, activity=activity, noise_var=0.1)
-    >>> generate(rng, N=100, L=12, M=4, T=200, activity=activity, noise_var=0.1, pilots=train.A)
+    >>> activity = mmv.IndependentActivity(0.1, ratio=3)
+    >>> train = mmv.generate(rng, N=100, L=12, M=4, T=500, activity=activity, noise_var=0.1)
+    >>> mmv.generate(rng, N=100, L=12, M=4, T=200, activity=activity, noise_var=0.1, pilots=train.A)
     MMVData(N=100, L=12, M=4, T=200, noise_var=0.1, dtype=complex128)
     """
     gains: Any = channel_var  # of any array, the model makes a tuple

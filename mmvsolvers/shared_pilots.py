@@ -1,5 +1,7 @@
 """One pilot for all devices of a group: what knowing the groups is worth without any learning."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +22,7 @@ def draw_shared_pilots(
     Parameters
     ----------
     rng : numpy.random.Generator
+        What draws; one of the same seed gives the same pilots.
     L : int
         Pilot length.
     groups : array_like of shape (N,), int
@@ -31,6 +34,13 @@ def draw_shared_pilots(
     ------
     TypeError, ValueError
         For an argument of a wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A = mmv.draw_shared_pilots(np.random.default_rng(0), 4, groups=[0, 0, 1])
+    >>> np.array_equal(A[:, 0], A[:, 1]), np.array_equal(A[:, 1], A[:, 2])
+    (True, False)
     """
     label = _labels(groups, np.size(groups))
     return draw_pilots(rng, L, int(label.max()) + 1, kind)[:, label]

@@ -1,5 +1,7 @@
 """Simultaneous orthogonal matching pursuit for signal recovery."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,5 +1,7 @@
 """What AMP with the MMSE denoiser will achieve, without running it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,6 +27,15 @@ class StateEvolution:
     mse : ndarray of shape (n_iter,)
         (1/N) E‖X − X̂‖²_F after iteration k + 1: per device and summed over the antennas, as
         :func:`mmvsolvers.mse` measures it.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> predicted = mmv.state_evolution(N=100, L=40, M=4, noise_var=0.1, activity_prob=0.1, n_iter=10)
+    >>> predicted.mse.shape
+    (10,)
+    >>> bool(predicted.mse[-1] < 0.1 * predicted.mse[0])
+    True
     """
 
     tau2: NDArray[np.float64]
@@ -83,7 +94,8 @@ def state_evolution(
 
     Examples
     --------
-    >>> predicted = state_evolution(N=1000, L=150, M=16, noise_var=0.1, activity_prob=0.1)
+    >>> import mmvsolvers as mmv
+    >>> predicted = mmv.state_evolution(N=1000, L=150, M=16, noise_var=0.1, activity_prob=0.1)
     >>> bool(predicted.mse[-1] < predicted.mse[0])
     True
     """

@@ -1,5 +1,7 @@
 """Turning scores into decisions: every threshold that matters, and the best of them."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,13 @@ class EqualError(NamedTuple):
         Scores above it mean active.
     rate : float
         The larger of missed detection and false alarm there.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> threshold, rate = mmv.equal_error([0.1, 0.8, 0.3, 0.9], [0, 1, 1, 0])
+    >>> rate
+    0.5
     """
 
     threshold: float
@@ -53,7 +62,8 @@ def best_threshold(score: ArrayLike, activity: ArrayLike) -> float:
 
     Examples
     --------
-    >>> best_threshold([0.9, 0.2, 0.6, 0.1], [True, False, True, False])
+    >>> import mmvsolvers as mmv
+    >>> mmv.best_threshold([0.9, 0.2, 0.6, 0.1], [True, False, True, False])
     0.4
     """
     threshold, missed, false_alarms = operating_points(score, activity)
@@ -95,7 +105,8 @@ def threshold_at(
 
     Examples
     --------
-    >>> threshold_at([0.9, 0.2, 0.6, 0.1], [True, False, False, False], false_alarm=0.4)
+    >>> import mmvsolvers as mmv
+    >>> mmv.threshold_at([0.9, 0.2, 0.6, 0.1], [True, False, False, False], false_alarm=0.4)
     0.4
     """
     threshold, missed, alarms = operating_points(score, activity)
@@ -131,7 +142,8 @@ def equal_error(score: ArrayLike, activity: ArrayLike) -> EqualError:
 
     Examples
     --------
-    >>> equal_error([4.0, 3.0, 2.0, 1.0], [True, False, True, False])
+    >>> import mmvsolvers as mmv
+    >>> mmv.equal_error([4.0, 3.0, 2.0, 1.0], [True, False, True, False])
     EqualError(threshold=3.5, rate=0.5)
     """
     threshold, missed, alarms = operating_points(score, activity)

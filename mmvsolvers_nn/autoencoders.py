@@ -6,6 +6,8 @@ References
    applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -104,6 +106,18 @@ class AutoEncoder(nn.Module):
         Returns the pilots A, (L, N), when called.
     decoder : SignalDecoder or SupportDecoder
         Maps A and Y to a `Recovery`.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20)
+    >>> import torch
+    >>> model = mmvnn.AMPNN(A, np.full(20, 0.1), U=5)
+    >>> X, Z = torch.zeros(3, 20, 4, dtype=torch.complex64), torch.ones(3, 8, 4, dtype=torch.complex64)
+    >>> tuple(model(X, Z).X.shape)
+    (3, 20, 4)
+    >>> round(float(model.encoder().detach().norm(dim=0).square().mean()), 3)  # pilots of norm √L
+    8.0
     """
 
     def __init__(self, encoder: PilotEncoder | FixedPilots, decoder: SignalDecoder | SupportDecoder) -> None:
@@ -164,6 +178,14 @@ class GroupLassoNN(AutoEncoder):
     correction : callable, optional
         An own network in the place of the V layers: ``correction(n_in, n_out)`` returns a module that maps real tensors
         (..., n_in) to (..., n_out).
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20)
+    >>> model = mmvnn.GroupLassoNN(A, U=10)
+    >>> sorted(model.exported())
+    ['A', 'lam', 'rho', 'threshold']
     """
 
     def __init__(
@@ -200,6 +222,14 @@ class AMPNN(AutoEncoder):
         See `AMP`.
     width, residual, learn_pilots, correction
         As in `GroupLassoNN`.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20)
+    >>> model = mmvnn.AMPNN(A, np.full(20, 0.1), U=5)
+    >>> sorted(model.exported())
+    ['A', 'activity_prob', 'threshold']
     """
 
     def __init__(
@@ -232,6 +262,14 @@ class CovarianceNN(AutoEncoder):
         Hidden layers' size, 4N by default.
     learn_pilots, correction
         As in `GroupLassoNN`.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20)
+    >>> model = mmvnn.CovarianceNN(A, V=2, width=32)
+    >>> sorted(model.exported())
+    ['A', 'threshold']
     """
 
     def __init__(
@@ -267,6 +305,15 @@ class MAPNN(AutoEncoder):
         See `CorrectionPart`; without effect for U = 0.
     learn_pilots, correction
         As in `GroupLassoNN`.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20)
+    >>> import torch
+    >>> model = mmvnn.MAPNN(A, 0.1, np.full(20, 0.1), U=3)
+    >>> tuple(model.decode(torch.zeros(5, 8, 4, dtype=torch.complex64)).score.shape)
+    (5, 20)
     """
 
     def __init__(

@@ -1,5 +1,7 @@
 """What defines a training run, to the last bit of its result: scenario, architecture, optimisation."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from collections.abc import Callable
@@ -46,6 +48,12 @@ class Architecture:
     correction : str or callable, optional
         An own correction network in the place of the V layers, ``correction(n_in, n_out) -> torch.nn.Module``: a class
         or function at the top of a module, or its name ``module:name``, which is what is kept.
+
+    Examples
+    --------
+    >>> import mmvsolvers_nn as mmvnn
+    >>> mmvnn.Architecture(scheme="amp_nn").U  # the paper's
+    50
     """
 
     scheme: str
@@ -106,6 +114,13 @@ class Optimisation:
         Stages to begin with, each a number U of iterations and of epochs; the epochs that are left run the scheme's
         own U. Fewer iterations are faster and have smoother gradients, and the pilots they teach serve more of them.
         Patience, and the choice of the best weights, begin with the last stage.
+
+    Examples
+    --------
+    >>> import mmvsolvers_nn as mmvnn
+    >>> optimisation = mmvnn.Optimisation(n_train=640, batch_size=64, max_epochs=10)
+    >>> optimisation.steps_per_epoch
+    10
     """
 
     seed: int = 0
@@ -179,6 +194,14 @@ class Configuration:
         What.
     optimisation : Optimisation
         How.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> scenario = mmv.Scenario(N=20, L=8, M=4, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
+    >>> configuration = mmvnn.Configuration(scenario=scenario, architecture=mmvnn.Architecture(scheme="map_nn", U=3))
+    >>> mmvnn.Configuration.from_json(configuration.to_json()) == configuration
+    True
     """
 
     scenario: Scenario
@@ -201,7 +224,7 @@ class Configuration:
         return json.dumps(fields, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "Configuration":
+    def from_json(cls, text: str) -> Configuration:
         """Read back what `to_json` wrote.
 
         Raises
@@ -225,6 +248,14 @@ def build(configuration: Configuration) -> AutoEncoder:
     """Return the untrained auto-encoder of a configuration, the same one every time.
 
     Its pilots are drawn from the configuration's seed: of low coherence where they are learned.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> scenario = mmv.Scenario(N=20, L=8, M=4, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
+    >>> configuration = mmvnn.Configuration(scenario=scenario, architecture=mmvnn.Architecture(scheme="covariance_nn"))
+    >>> mmvnn.build(configuration).exported()["A"].shape
+    (8, 20)
     """
     scenario, architecture = configuration.scenario, configuration.architecture
     seed = configuration.optimisation.seed

@@ -4,6 +4,8 @@ Where devices wake together, the evidence for one is evidence for others. A matr
 known groups are ones between the devices of a group, and C = 0 is the solver without coupling.
 """
 
+from __future__ import annotations
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -114,6 +116,14 @@ class CoupledAMPNN(AutoEncoder):
         See `CoupledAMP`.
     width, residual, learn_pilots, correction
         As in `GroupLassoNN`.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20)
+    >>> model = mmvnn.CoupledAMPNN(A, np.full(20, 0.1), U=3)
+    >>> sorted(model.exported())
+    ['A', 'activity_prob', 'coupling', 'damping', 'threshold']
     """
 
     def __init__(
@@ -150,6 +160,14 @@ class CoupledMAPNN(AutoEncoder):
         Layers of the correction part.
     width, residual, learn_pilots, correction
         As in `MAPNN`.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_pilots(np.random.default_rng(0), 8, 20)
+    >>> model = mmvnn.CoupledMAPNN(A, 0.1, np.full(20, 0.1), U=2)
+    >>> model.exported()["coupling"].shape
+    (20, 20)
     """
 
     def __init__(

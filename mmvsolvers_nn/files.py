@@ -1,5 +1,7 @@
 """Weights and checkpoints on disk, written whole or not at all, read without ever unpickling an object."""
 
+from __future__ import annotations
+
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,21 @@ WEIGHTS, CONFIGURATION, CHECKPOINT, LOG = "weights.safetensors", "configuration.
 
 
 def save_weights(directory: Path, model: AutoEncoder, configuration: Configuration) -> None:
-    """Write a trained model's parameters, and the configuration that they belong to beside them."""
+    """Write a trained model's parameters, and the configuration that they belong to beside them.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> scenario = mmv.Scenario(N=20, L=8, M=4, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> configuration = mmvnn.Configuration(scenario=scenario, architecture=mmvnn.Architecture(scheme="covariance_nn"))
+    >>> with TemporaryDirectory() as folder:
+    ...     mmvnn.save_weights(Path(folder), mmvnn.build(configuration), configuration)
+    ...     print(sorted(path.name for path in Path(folder).iterdir()))
+    ...
+    ['configuration.json', 'weights.safetensors']
+    """
     write_configuration(directory, configuration)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     with atomically(directory / WEIGHTS) as stream:
@@ -31,6 +47,20 @@ def load_weights(directory: Path) -> tuple[AutoEncoder, Configuration]:
         If one of the two files is missing.
     ValueError
         If they do not belong together or are no such files.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> scenario = mmv.Scenario(N=20, L=8, M=4, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> configuration = mmvnn.Configuration(scenario=scenario, architecture=mmvnn.Architecture(scheme="covariance_nn"))
+    >>> with TemporaryDirectory() as folder:
+    ...     mmvnn.save_weights(Path(folder), mmvnn.build(configuration), configuration)
+    ...     model, found = mmvnn.load_weights(Path(folder))
+    ...
+    >>> found == configuration
+    True
     """
     configuration = read_configuration(directory)
     path = directory / WEIGHTS

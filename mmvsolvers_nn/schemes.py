@@ -3,6 +3,8 @@
 Reading it loads no torch; the networks themselves are found when one is built.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -33,6 +35,13 @@ class Scheme:
         The classical solvers that it unrolls, or replaces.
     recovers_signal : bool
         Whether it estimates X, or scores devices only.
+
+    Examples
+    --------
+    >>> import mmvsolvers_nn as mmvnn
+    >>> scheme = mmvnn.SCHEMES["amp_nn"]
+    >>> scheme.label, scheme.unrolls
+    ('AMP-NN', 'amp_mmse')
     """
 
     name: str

@@ -1,5 +1,7 @@
 """Training of auto-encoders: resumable, early stopping, the same result however often it is interrupted."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -31,7 +33,18 @@ _CHECKPOINT_STEPS = 200
 
 
 class TrainingError(FloatingPointError):
-    """A training that cannot go on: its numbers are not finite."""
+    """A training that cannot go on: its numbers are not finite.
+
+    Examples
+    --------
+    >>> import mmvsolvers_nn as mmvnn
+    >>> try:
+    ...     raise mmvnn.TrainingError("the validation loss is not finite")
+    ... except FloatingPointError as error:
+    ...     print(error)
+    ...
+    the validation loss is not finite
+    """
 
 
 def train(
@@ -71,6 +84,23 @@ def train(
         If another process trains in ``directory``, or it cannot be written.
     TrainingError
         If most steps of an epoch had a gradient that is not finite, or the validation loss is not.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> scenario = mmv.Scenario(N=20, L=8, M=4, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> configuration = mmvnn.Configuration(
+    ...     scenario=scenario,
+    ...     architecture=mmvnn.Architecture(scheme="amp_nn", U=2, V=0),
+    ...     optimisation=mmvnn.Optimisation(n_train=64, n_validation=64, max_epochs=1),
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     model = mmvnn.train(configuration, Path(folder), device="cpu")
+    ...     print((Path(folder) / "weights.safetensors").exists())
+    ...
+    True
     """
     place = as_device(device)
     with processes(place) as group:

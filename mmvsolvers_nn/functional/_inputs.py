@@ -1,5 +1,7 @@
 """Everything that looks at the arguments of the differentiable functions, and what they return."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +24,17 @@ class Recovery(NamedTuple):
         Evidence that each device is active: the larger, the likelier.
     state : tuple of Tensor
         What the iteration goes on from: ``f(..., n_iter=3, start=f(..., n_iter=2).state)`` is ``f(..., n_iter=5)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> five = F.ml_cd(A, Y, 0.01, n_iter=5)
+    >>> two = F.ml_cd(A, Y, 0.01, n_iter=2)
+    >>> torch.equal(five.score, F.ml_cd(A, Y, 0.01, n_iter=3, start=two.state).score)
+    True
     """
 
     X: Tensor | None
@@ -48,7 +61,7 @@ class Problems:
     leading: tuple[int, ...]
 
     @classmethod
-    def of(cls, A: Tensor, Y: Tensor) -> "Problems":
+    def of(cls, A: Tensor, Y: Tensor) -> Problems:
         """Check A (L, N) and Y (..., L, M); values are looked at only where that is free, see `_check_values`.
 
         Raises

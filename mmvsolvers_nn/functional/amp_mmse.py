@@ -1,5 +1,7 @@
 """Approximate message passing with the MMSE denoiser, unrolled."""
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple
 
@@ -71,6 +73,15 @@ def amp_mmse(
     .. [1] Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with
        applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
     .. [2] P. Schniter, "Turbo reconstruction of structured sparse signals", CISS, 2010.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> tuple(F.amp_mmse(A, Y, 0.3, n_iter=5).X.shape)
+    (3, 2)
     """
     problems = Problems.of(A, Y)
     probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
@@ -124,7 +135,7 @@ class Iterate(NamedTuple):
     least: Tensor
 
     @classmethod
-    def of(cls, problems: Problems, state: tuple[Tensor, ...], share: Tensor | None) -> "Iterate":
+    def of(cls, problems: Problems, state: tuple[Tensor, ...], share: Tensor | None) -> Iterate:
         """Take up the ``state`` of an earlier call, with another share unless it is adaptive."""
         rows, residual, one = (problems.N, problems.M), (problems.L, problems.M), (1, 1)
         iterate = cls(*(part.mT for part in problems.start(state, rows, residual, rows, one, one, one) or ()))

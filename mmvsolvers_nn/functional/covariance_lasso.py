@@ -1,5 +1,7 @@
 """Covariance LASSO by coordinate descent, unrolled."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -53,6 +55,15 @@ def covariance_lasso(
     ----------
     .. [1] P. Pal, P. P. Vaidyanathan, "Pushing the limits of sparse support recovery using correlation information",
        IEEE Transactions on Signal Processing, 2015.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> [round(power, 1) for power in F.covariance_lasso(A, Y, 0.1, n_iter=50).score.tolist()]
+    [3.9, 0.0, 0.0]
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, NON_NEGATIVE)

@@ -1,5 +1,7 @@
 """GROUP LASSO by the alternating direction method of multipliers, unrolled."""
 
+from __future__ import annotations
+
 from torch import Tensor
 
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_count
@@ -46,6 +48,17 @@ def group_lasso_admm(
     ----------
     .. [1] Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with
        applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> lam = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    >>> F.group_lasso_admm(A, Y, lam, rho=1.0, n_iter=20).X.abs().sum().backward()
+    >>> bool(lam.grad < 0)  # a larger λ shrinks X
+    True
     """
     problems = Problems.of(A, Y)
     N, L, M, T = problems.N, problems.L, problems.M, problems.T

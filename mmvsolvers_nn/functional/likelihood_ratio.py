@@ -1,5 +1,7 @@
 """The exact evidence for every device, given what the others do."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -35,6 +37,15 @@ def likelihood_ratio(
     Notes
     -----
     Differentiable in all tensors, by autograd.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> (F.likelihood_ratio(A, Y, 0.01, torch.zeros(3, dtype=torch.float64)) > 0).tolist()
+    [True, True, True]
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)

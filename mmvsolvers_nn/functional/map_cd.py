@@ -1,5 +1,7 @@
 """MAP activity detection by coordinate descent, unrolled."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -60,6 +62,15 @@ def map_cd(
     ----------
     .. [1] Y. Cui, S. Li, W. Zhang, "Jointly sparse signal recovery and support recovery via deep learning with
        applications in MIMO-based grant-free random access", IEEE JSAC, 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> (F.map_cd(A, Y, 0.01, 0.1, n_iter=5).score > 0.5).tolist()
+    [True, False, False]
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)

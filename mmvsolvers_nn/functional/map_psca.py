@@ -1,5 +1,7 @@
 """MAP activity detection with all devices moved at once, unrolled."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -65,6 +67,15 @@ def map_psca(
     ----------
     .. [1] B. Tan, Y. Cui, "Fast MLE and MAPE-based device activity detection for grant-free access via PSCA and
        PSCA-Net", IEEE Transactions on Wireless Communications, 2025.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> (F.map_psca(A, Y, 0.01, 0.1, n_iter=20).score > 0.5).tolist()
+    [True, False, False]
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)

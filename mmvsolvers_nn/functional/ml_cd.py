@@ -1,5 +1,7 @@
 """ML activity detection by coordinate descent, unrolled."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -47,6 +49,15 @@ def ml_cd(
     ----------
     .. [1] S. Haghighatshoar, P. Jung, G. Caire, "Improved scaling law for activity detection in massive MIMO systems",
        IEEE ISIT, 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> [round(power, 1) for power in F.ml_cd(A, Y, 0.01, n_iter=20).score.tolist()]
+    [4.0, 0.0, 0.0]
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)

@@ -1,5 +1,7 @@
 """ML activity detection followed by MMSE channel estimation."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -46,6 +48,16 @@ def ml_mmse(
     -----
     ``X`` is differentiable in A, Y, ``noise_var`` and ``channel_var`` with the support held fixed: it is piecewise
     constant in ``threshold`` and in γ, whose gradients through ``X`` are 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> found = F.ml_mmse(A, Y, 0.01, threshold=1.0, channel_var=4.0, n_iter=20)
+    >>> found.X.abs().sum(dim=-1).round(decimals=1).tolist()
+    [4.0, 0.0, 0.0]
     """
     detected = ml_cd(A, Y, noise_var, n_iter=n_iter, start=start, backend=backend)
     problems = Problems.of(A, Y)

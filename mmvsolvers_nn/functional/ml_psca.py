@@ -1,5 +1,7 @@
 """ML activity detection with all devices moved at once, unrolled."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -38,6 +40,15 @@ def ml_psca(
     Notes
     -----
     The iterations of `mmvsolvers.ml_psca` at ``tol=0``. Differentiable in A, Y, ``noise_var``, ``step`` and ``start``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(3, dtype=torch.complex128) + 0.1
+    >>> Y = A @ torch.tensor([[2, -2], [0, 0], [0, 0]], dtype=torch.complex128)
+    >>> [round(power, 1) for power in F.ml_psca(A, Y, 0.01, n_iter=50).score.tolist()]
+    [4.0, 0.0, 0.0]
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)
