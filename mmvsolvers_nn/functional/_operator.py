@@ -12,10 +12,12 @@ from torch import Tensor
 
 from mmvsolvers.validation import as_choice, as_count
 
-BACKENDS = ("auto", "reference", "numba", "triton")
+BACKENDS = ("auto", "reference", "numba", "triton", "blocked")
+# A CUDA program that makes a sweep alone holds Σ⁻¹ on chip, and twice that going back, which ends here.
+LONGEST_ON_CHIP = 48
 
 
-def sweep_operator(name: str, *arguments: str) -> Callable[..., Tensor]:
+def sweep_operator(name: str, *arguments: str, blocked: bool = False) -> Callable[..., Tensor]:
     """Make the function that runs the sweeps of algorithm ``name``, differentiable in all its tensors.
 
     Every backend has a module of that name. Its ``forward(*tensors, n_iter, record)`` returns the last iterate, like
@@ -29,7 +31,10 @@ def sweep_operator(name: str, *arguments: str) -> Callable[..., Tensor]:
     name : str
         The algorithm.
     *arguments : str
-        Names of the tensors it takes, the start point last.
+        Names of the tensors it takes, the start point last. The first is the pilots where the sweeps are also to be
+        had by blocks.
+    blocked : bool, default False
+        Whether they are.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def sweep_operator(name: str, *arguments: str) -> Callable[..., Tensor]:
 
     def run(*tensors: Tensor, n_iter: int, backend: str) -> Tensor:
         n_iter = as_count("n_iter", n_iter, at_least=0)
-        resolved = resolve_backend(backend, tensors[0].device)
+        resolved = resolve_backend(backend, tensors[0].device, blocked and tensors[0].shape[0])
         if resolved == "reference":
             value: Tensor = _module(resolved, name).forward(*tensors, n_iter)
             return value
@@ -51,19 +56,32 @@ def sweep_operator(name: str, *arguments: str) -> Callable[..., Tensor]:
     return run
 
 
-def resolve_backend(backend: str, device: torch.device) -> str:
+def resolve_backend(backend: str, device: torch.device, blocked_length: int = 0) -> str:
     """Return the backend that ``backend`` stands for on ``device``.
+
+    Parameters
+    ----------
+    backend : str
+        One of `BACKENDS`.
+    device : torch.device
+        Where the tensors are.
+    blocked_length : int, default 0
+        Pilot length of an algorithm whose sweeps are also to be had by blocks; 0 for others.
 
     Raises
     ------
     ValueError
-        For an unknown backend, and for one that does not run on ``device``.
+        For an unknown backend, and for one that does not run on ``device`` or does not have this algorithm.
     ImportError
         For Triton where it is not installed.
     """
     as_choice("backend", backend, BACKENDS)
     if backend == "auto":
         backend = {"cpu": "numba", "cuda": "triton"}.get(device.type, "reference")
+        if device.type != "cpu" and blocked_length > (LONGEST_ON_CHIP if backend == "triton" else 0):
+            backend = "blocked"
+    if backend == "blocked" and not blocked_length:
+        raise ValueError("backend='blocked' is for ml_cd and map_cd alone; choose 'auto'")
     if backend == "numba" and device.type != "cpu":
         raise ValueError(f"backend='numba' needs tensors on the CPU; got {device}")
     if backend == "triton":

@@ -10,7 +10,7 @@ from mmvsolvers_nn.functional._inputs import Problems, Recovery
 from mmvsolvers_nn.functional._operator import sweep_operator
 
 # Only the values cross from one sweep to the next: Σ⁻¹ is built anew for each, going forward and going back.
-sweeps = sweep_operator("map_cd", "A", "Y", "noise_var", "log_odds", "upper", "start")
+sweeps = sweep_operator("map_cd", "A", "Y", "noise_var", "log_odds", "upper", "start", blocked=True)
 
 
 def map_cd(
@@ -45,8 +45,9 @@ def map_cd(
         Number of sweeps.
     start : tuple of one Tensor of shape (..., N), optional
         Activities to start from, the ``state`` of an earlier call; zeros by default.
-    backend : {"auto", "reference", "numba", "triton"}
-        What runs the sweeps.
+    backend : {"auto", "reference", "numba", "triton", "blocked"}
+        What runs the sweeps. "blocked" runs on any device, whatever the pilot length; "auto" takes it on CUDA above
+        L = 48.
 
     Returns
     -------

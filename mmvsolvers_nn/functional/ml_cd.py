@@ -33,8 +33,8 @@ def ml_cd(
         Number of sweeps.
     start : tuple of one Tensor of shape (..., N), optional
         Values to start from, the ``state`` of an earlier call; zeros by default.
-    backend : {"auto", "reference", "numba", "triton"}
-        What runs the sweeps.
+    backend : {"auto", "reference", "numba", "triton", "blocked"}
+        What runs the sweeps; see `map_cd`.
 
     Returns
     -------

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,13 @@ def test_interpreted(backend, switch):
 
 @needs_triton
 @pytest.mark.parametrize("real", ["fp32", "fp64"])
-@pytest.mark.parametrize("kernel", ["sweep", "reverse_sweep"])
-@pytest.mark.parametrize("name", ["group_lasso_bcd", "map_cd", "covariance_lasso"])
+@pytest.mark.parametrize(
+    ("name", "kernel"),
+    [
+        *product(("group_lasso_bcd", "map_cd", "covariance_lasso"), ("sweep", "reverse_sweep")),
+        *product(("recursion",), ("decide_block", "eliminate_block", "reverse_block")),
+    ],
+)
 def test_compiles_for_cuda_without_a_gpu(name, kernel, real, tmp_path, monkeypatch):
     """The interpreter takes more than the compiler does."""
     import triton
@@ -40,10 +46,23 @@ def test_compiles_for_cuda_without_a_gpu(name, kernel, real, tmp_path, monkeypat
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     function = getattr(importlib.import_module(f"mmvsolvers_nn.functional._triton.{name}"), kernel)
-    sizes = {"BLOCK_L": 16, "BLOCK_M": 1, "BLOCK_N": 32, "IS_FIRST": True}
+    sizes = {"BLOCK_L": 16, "BLOCK_B": 32, "BLOCK_M": 1, "BLOCK_N": 32, "IS_FIRST": True}
     constants = {key: value for key, value in sizes.items() if key in function.arg_names}
-    kinds = {"N": "i32", "L": "i32", "M": "i32", **dict.fromkeys(constants, "constexpr")}
+    kinds = {"N": "i32", "B": "i32", "L": "i32", "M": "i32", **dict.fromkeys(constants, "constexpr")}
     signature = {key: kinds.get(key, f"*{real}") for key in function.arg_names}
     source = ASTSource(fn=function, signature=signature, constexprs=constants)
-    compiled = triton.compile(source, target=GPUTarget("cuda", 80, 32), options={"num_warps": 1})
+    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 1})
     assert "cubin" in compiled.asm
+
+
+@needs_triton
+def test_recursion_interpreted():
+    """On CUDA the recursion on a block is a kernel, elsewhere plain torch: a process of its own compares the two."""
+    run = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("interpreted_recursion.py"))],
+        env={**os.environ, "TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]

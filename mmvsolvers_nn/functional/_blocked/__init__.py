@@ -1,0 +1,1 @@
+"""Sweeps whose devices move in blocks: large products, and a recursion on each block's small Gram matrix."""
