@@ -7,7 +7,7 @@ from mmvsolvers.channels import CellFading, ChannelModel, Rayleigh, Rician
 from mmvsolvers.codec import from_json, to_json
 from mmvsolvers.coherence import block_coherence, coherence, spread_apart, sub_coherence
 from mmvsolvers.data import MMVData
-from mmvsolvers.evaluation import Evaluation, average, evaluate
+from mmvsolvers.evaluation import Evaluation, average, evaluate, evaluate_until
 from mmvsolvers.gibbs import gibbs
 from mmvsolvers.group_lasso import duality_gap, lambda_max
 from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_path
@@ -24,6 +24,7 @@ from mmvsolvers.shared_pilots import draw_shared_pilots, map_shared
 from mmvsolvers.solvers import *  # noqa: F403
 from mmvsolvers.solvers import __all__ as _all_solvers
 from mmvsolvers.state_evolution import StateEvolution, state_evolution
+from mmvsolvers.stopping import UntilErrors
 from mmvsolvers.thresholds import EqualError, best_threshold, equal_error, threshold_at
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ __all__ = [
     "Solver",
     "SolverResult",
     "StateEvolution",
+    "UntilErrors",
     "__version__",
     "average",
     "bayes",
@@ -64,6 +66,7 @@ __all__ = [
     "equal_error",
     "error_rate",
     "evaluate",
+    "evaluate_until",
     "false_alarm",
     "from_json",
     "fisher_information",

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from mmvsolvers.thresholds import as_activity, operating_points
 from mmvsolvers.validation import FINITE, as_array, as_real
 
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,19 @@ def mse(X_hat: ArrayLike, X: ArrayLike) -> Estimate:
     >>> mmv.mse(0.5 * X, X).mean
     0.5
     """
+    return mse_of_errors(squared_errors(X_hat, X))
+
+
+def squared_errors(X_hat: ArrayLike, X: ArrayLike) -> NDArray[np.float64]:
+    """Return ‖X_t − X̂_t‖²_F/N of every sample, (T,); see :func:`mse`."""
     error, truth = _as_error_and_truth(X_hat, X)
-    estimate = Estimate.of(_energies(error) / truth.shape[-2])
+    squared: NDArray[np.float64] = _energies(error) / truth.shape[-2]
+    return squared
+
+
+def mse_of_errors(squared: NDArray[np.float64]) -> Estimate:
+    """Estimate the mean of non-negative samples, (T,)."""
+    estimate = Estimate.of(squared)
     return replace(estimate, low=max(estimate.low, 0.0))
 
 
@@ -288,7 +299,7 @@ def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> 
     if n == 1:
         return Estimate(ratio, -math.inf, math.inf, 1)
     residual_spread = np.std(numerator - ratio * denominator, ddof=1)
-    quantile = stdtrit(n - 1, (1 + _CONFIDENCE) / 2)
+    quantile = stdtrit(n - 1, (1 + CONFIDENCE) / 2)
     half_width = float(quantile * residual_spread / math.sqrt(n) / denominator.mean())
     return Estimate(ratio, ratio - half_width, ratio + half_width, n)
 
@@ -296,6 +307,11 @@ def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> 
 def _rate(wrong: NDArray[np.bool_], counted: NDArray[np.bool_]) -> Estimate:
     """Estimate the share of ``wrong`` among ``counted`` decisions, both (..., N), with ``wrong`` ≤ ``counted``."""
     n_wrong, n_counted = (np.atleast_1d(flags.sum(axis=-1, dtype=np.float64)).ravel() for flags in (wrong, counted))
+    return rate_of_counts(n_wrong, n_counted)
+
+
+def rate_of_counts(n_wrong: NDArray[np.float64], n_counted: NDArray[np.float64]) -> Estimate:
+    """Estimate the share of wrong decisions from the number of wrong ones and of all in every sample, (T,)."""
     estimate = _ratio(n_wrong, n_counted)
     high = max(estimate.high, _rare_limit(n_wrong, n_counted))
     low = min(estimate.low, 1 - _rare_limit(n_counted - n_wrong, n_counted))
@@ -311,7 +327,7 @@ def _rare_limit(n_wrong: NDArray[np.float64], n_counted: NDArray[np.float64]) ->
     if n_hit == n_samples:
         return float(n_wrong.sum() / n_counted.sum())
     rate_if_hit = n_wrong[hit].sum() / n_counted[hit].sum() if n_hit else 1.0
-    return float(rate_if_hit * betaincinv(n_hit + 1, n_samples - n_hit, (1 + _CONFIDENCE) / 2))
+    return float(rate_if_hit * betaincinv(n_hit + 1, n_samples - n_hit, (1 + CONFIDENCE) / 2))
 
 
 def _as_error_and_truth(X_hat: ArrayLike, X: ArrayLike) -> tuple[NDArray[np.inexact], NDArray[np.inexact]]:
