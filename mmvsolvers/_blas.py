@@ -4,13 +4,22 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController, threadpool_limits
+
+# A long batch is solved in parts of about so many seconds. The first has at most so many N·L·(L + M) in sum, or one
+# problem a thread; a later one is at most so many times larger than the one before.
+PART_SECONDS = 0.4
+FIRST_PART = 10**5
+LARGEST_GROWTH = 32
 
 
 def _load_blas() -> None:
@@ -93,7 +102,22 @@ def interrupts_deferred() -> Iterator[None]:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold every BLAS of the process to one thread while numba runs over the problems of a batch.
+    """Hold every BLAS of the process to one thread."""
+    held = False
+    try:
+        with interrupts_deferred():
+            _launches.hold_blas()
+            held = True
+        yield
+    finally:
+        if held:
+            with interrupts_deferred():
+                _launches.release_blas()
+
+
+@contextmanager
+def compiled_code() -> Iterator[None]:
+    """Run compiled code: numba over the problems of a batch, every BLAS on one thread, Ctrl-C when it has returned.
 
     Raises
     ------
@@ -117,6 +141,37 @@ def one_blas_thread() -> Iterator[None]:
                     yield
         finally:
             _launches.release_blas()
+
+
+def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArray[Any], N: int) -> Any:
+    """Solve the problems Y (T, L, M) of N devices part by part, each of a moment, so that Ctrl-C is soon answered.
+
+    Problems of a batch get the bits that they would get alone, so that where a batch is cut does not matter. ``solve``
+    takes the slice of a part and returns arrays with an axis of its problems in front; those of all problems are
+    returned. The first part is one that is short in any case, the others are as long as the one before suggests.
+    """
+    T, L, M = Y.shape
+    found: list[tuple[NDArray[Any], ...]] = []
+    start, size = 0, 0
+    with one_blas_thread():
+        while start < T:
+            with compiled_code():
+                threads = _threads()
+                size = size or max(threads, FIRST_PART // (N * L * (L + M)))
+                part = slice(start, min(start + size, T))
+                begin = time.perf_counter()
+                found.append(solve(part))
+                spent = time.perf_counter() - begin
+            done = part.stop - start
+            start = part.stop
+            size = max(int(min(PART_SECONDS / max(spent, 1e-9), LARGEST_GROWTH) * done) // threads, 1) * threads
+    return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
+
+
+def _threads() -> int:
+    import numba
+
+    return int(numba.get_num_threads())
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import (
@@ -126,20 +126,26 @@ def amp_mmse(
     strength = norms / batch.real_dtype.type(np.sqrt(L))
     scaled = np.ascontiguousarray(batch.A / norms, batch.complex_dtype)
     received = (batch.Y / batch.real_dtype.type(np.sqrt(L))).astype(batch.complex_dtype, copy=False)
-    with one_blas_thread():
-        X, tau2, change, n_iter, diverged = kernels.amp_mmse.solve_batch(
+    conjugate = np.ascontiguousarray(scaled.conj().T)
+    log_odds_silent, variance = np.log((1 - prob) / prob)[member], gain * strength.astype(np.float64) ** 2
+    unit = batch.per_problem("channel_var", 1.0, POSITIVE, unit=(-2, 2)).astype(np.float64)
+    X, tau2, change, n_iter, diverged = solve_in_parts(
+        lambda part: kernels.amp_mmse.solve_batch(
             scaled,
-            np.ascontiguousarray(scaled.conj().T),
-            received,
-            np.log((1 - prob) / prob)[member],
-            gain * strength.astype(np.float64) ** 2,
+            conjugate,
+            received[part],
+            log_odds_silent,
+            variance,
             group,
-            batch.per_problem("channel_var", 1.0, POSITIVE, unit=(-2, 2)).astype(np.float64),
-            shares,
+            unit[part],
+            shares[part],
             printed,
             max_iter,
             tol,
-        )
+        ),
+        received,
+        batch.N,
+    )
     X /= strength[:, None]
     X = X if batch.A.dtype.kind == "c" else X.real
     result = batch.result(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.data import MMVData
 from mmvsolvers.gibbs import gibbs
@@ -95,14 +95,11 @@ def _all_of(data: MMVData, units: NDArray[np.int64]) -> tuple[NDArray[np.float64
     first = np.append(np.flatnonzero(np.diff(units[order], prepend=-1)), data.N)
     prob = data.activity_prob[order[first[:-1]]]
     root = np.sqrt(data.channel_var)
-    with one_blas_thread():
-        probability, grouped = kernels.bayes.solve_batch(
-            np.ascontiguousarray((data.A * root).T[order], np.complex128),
-            first,
-            np.ascontiguousarray(data.Y, np.complex128),
-            data.noise_var,
-            np.log(prob / (1 - prob)),
-        )
+    rows = np.ascontiguousarray((data.A * root).T[order], np.complex128)
+    Y, log_odds = np.ascontiguousarray(data.Y, np.complex128), np.log(prob / (1 - prob))
+    probability, grouped = solve_in_parts(
+        lambda part: kernels.bayes.solve_batch(rows, first, Y[part], data.noise_var, log_odds), Y, data.N
+    )
     X = np.empty_like(grouped)
     X[:, order] = grouped
     return probability, root[:, None] * X

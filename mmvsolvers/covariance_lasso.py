@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import matched_powers
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
@@ -83,12 +83,16 @@ def covariance_lasso(
     conjugate = rows.conj()
     squares = (rows.real**2 + rows.imag**2).sum(axis=1)
     lams = default_lam(batch, squares, sigma2) if lam is None else batch.per_problem("lam", lam, NON_NEGATIVE, (2, 2))
-    with one_blas_thread():
-        room = batch.N if batch.N <= GRAM_LIMIT else 0
-        gram = np.empty((room, room), batch.real_dtype)
-        r, objective, gap, n_iter = kernels.covariance_lasso.solve_batch(
-            rows, conjugate, squares, gram, batch.Y.astype(rows.dtype, copy=False), sigma2, lams, max_iter, tol
-        )
+    room = batch.N if batch.N <= GRAM_LIMIT else 0
+    gram, known = np.empty((room, room), batch.real_dtype), np.zeros(batch.N, np.bool_)
+    received = batch.Y.astype(rows.dtype, copy=False)
+    r, objective, gap, n_iter = solve_in_parts(
+        lambda part: kernels.covariance_lasso.solve_batch(
+            rows, conjugate, squares, gram, known, received[part], sigma2[part], lams[part], max_iter, tol
+        ),
+        received,
+        batch.N,
+    )
     result = batch.result(
         X=None,
         score=r.astype(batch.real_dtype),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.units import power_exponents, rescaled
@@ -118,21 +118,29 @@ def gibbs(
     # Double precision needs one unit for all problems alone, and the probabilities none.
     unit = int(power_exponents(sigma2.max()))
     rows = rescaled((batch.A.T * np.sqrt(gain)[:, None]).astype(np.complex128), -unit)
+    rows = np.ascontiguousarray(rows[order])
+    received = rescaled(batch.Y.astype(np.complex128, copy=False), -unit)
+    noise = rescaled(sigma2.astype(np.float64), -2 * unit)
+    log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
+    weight = 1.0 if batch.A.dtype.kind == "c" else 0.5
     burn_in = int(BURN_IN * max_iter)
-    with one_blas_thread():
-        score, X, level, difference = kernels.gibbs.solve_batch(
-            np.ascontiguousarray(rows[order]),
+    score, X, level, difference = solve_in_parts(
+        lambda part: kernels.gibbs.solve_batch(
+            rows,
             first,
-            rescaled(batch.Y.astype(np.complex128, copy=False), -unit),
-            rescaled(sigma2.astype(np.float64), -2 * unit),
-            np.log(prob / (1 - prob))[order[first[:-1]]],
+            received[part],
+            noise[part],
+            log_odds,
             pairs,
-            1.0 if batch.A.dtype.kind == "c" else 0.5,
-            start,
+            weight,
+            start[part],
             seeds,
             burn_in,
             max_iter - burn_in,
-        )
+        ),
+        received,
+        batch.N,
+    )
     estimate = np.empty_like(X)
     estimate[:, order] = X
     estimate *= np.sqrt(gain)[:, None]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.group_lasso import divide_by_weights, least_squares_bound, penalty_parameter, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
@@ -89,19 +89,24 @@ def group_lasso_admm(
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     squares = (batch.A.real**2 + batch.A.imag**2).sum(axis=0)
-    with one_blas_thread():
-        X, objective, gap, n_iter = kernels.group_lasso_admm.solve_batch(
+    conjugate, bound = np.ascontiguousarray(batch.A.conj().T), least_squares_bound(batch, lams)
+    adaptive = isinstance(rho, str)
+    X, objective, gap, n_iter = solve_in_parts(
+        lambda part: kernels.group_lasso_admm.solve_batch(
             batch.A,
-            np.ascontiguousarray(batch.A.conj().T),
+            conjugate,
             squares,
-            batch.Y,
-            lams,
-            least_squares_bound(batch, lams),
-            rhos,
-            isinstance(rho, str),
+            batch.Y[part],
+            lams[part],
+            bound[part],
+            rhos[part],
+            adaptive,
             max_iter,
             tol,
-        )
+        ),
+        batch.Y,
+        batch.N,
+    )
     result = batch.result(
         X=X,
         score=row_scores(X),

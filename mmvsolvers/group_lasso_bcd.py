@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.group_lasso import divide_by_weights, lambda_max, least_squares_bound, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
@@ -87,10 +87,14 @@ def group_lasso_bcd(
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     X = batch.start("X0", X0)
     rows = np.ascontiguousarray(batch.A.T)
-    with one_blas_thread():
-        objective, gap, n_iter = kernels.group_lasso_bcd.solve_batch(
-            rows, rows.conj(), batch.Y, lams, least_squares_bound(batch, lams), X, max_iter, tol
-        )
+    conjugate, bound = rows.conj(), least_squares_bound(batch, lams)
+    objective, gap, n_iter = solve_in_parts(
+        lambda part: kernels.group_lasso_bcd.solve_batch(
+            rows, conjugate, batch.Y[part], lams[part], bound[part], X[part], max_iter, tol
+        ),
+        batch.Y,
+        batch.N,
+    )
     result = batch.result(
         X=X,
         score=row_scores(X),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.result import SolverResult
 from mmvsolvers.validation import (
     NON_NEGATIVE,
@@ -52,20 +54,17 @@ def descend(
     value = np.empty((batch.T, batch.N), batch.real_dtype)
     objective, optimality = np.empty(batch.T), np.empty(batch.T, batch.real_dtype)
     n_iter = np.empty(batch.T, np.int64)
-    kernel = getattr(kernels, algorithm)
     for chosen, real in _precisions(problem, sigma2):
         field = np.result_type(real, np.complex64)
-        with one_blas_thread():
-            value[chosen], objective[chosen], optimality[chosen], n_iter[chosen] = kernel.solve_batch(
-                np.ascontiguousarray(problem.A.T, field),
-                np.ascontiguousarray(problem.Y[chosen], field),
-                sigma2[chosen].astype(real),
-                log_odds.astype(real),
-                upper.astype(real),
-                unit[chosen].astype(real),
-                max_iter,
-                tol,
-            )
+        shared = np.ascontiguousarray(problem.A.T, field), log_odds.astype(real), upper.astype(real)
+        per_problem = (
+            np.ascontiguousarray(problem.Y[chosen], field),
+            sigma2[chosen].astype(real),
+            unit[chosen].astype(real),
+        )
+        solve = partial(_descend, algorithm, *shared, *per_problem, max_iter, tol)
+        found = solve_in_parts(solve, per_problem[0], batch.N)
+        value[chosen], objective[chosen], optimality[chosen], n_iter[chosen] = found
     objective += _log_det_unit(problem)
     return problem.result(
         X=None,
@@ -75,6 +74,22 @@ def descend(
         n_iter=n_iter,
         tol=tol,
     )
+
+
+def _descend(
+    algorithm: str,
+    AT: NDArray[np.inexact],
+    log_odds: NDArray[np.floating],
+    upper: NDArray[np.floating],
+    Y: NDArray[np.inexact],
+    noise_var: NDArray[np.floating],
+    unit: NDArray[np.floating],
+    max_iter: int,
+    tol: float,
+    part: slice,
+) -> Any:
+    solve_batch = getattr(kernels, algorithm).solve_batch
+    return solve_batch(AT, Y[part], noise_var[part], log_odds, upper, unit[part], max_iter, tol)
 
 
 def maximise_likelihood(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_choice, as_count, as_scalar
 
@@ -90,10 +90,14 @@ def m_sbl(
         gamma = _even_powers(rows, received, sigma2)
     else:
         gamma = np.tile(batch.per_device("gamma0", gamma0, POSITIVE).astype(np.float64), (batch.T, 1))
-    with one_blas_thread():
-        X, objective, optimality, n_iter = kernels.m_sbl.solve_batch(
-            rows, rows.conj(), received, sigma2, is_root, max_iter, tol, gamma
-        )
+    conjugate = rows.conj()
+    X, objective, optimality, n_iter = solve_in_parts(
+        lambda part: kernels.m_sbl.solve_batch(
+            rows, conjugate, received[part], sigma2[part], is_root, max_iter, tol, gamma[part]
+        ),
+        received,
+        batch.N,
+    )
     result = batch.result(
         X=(X if batch.A.dtype.kind == "c" else X.real).astype(batch.A.dtype),
         score=gamma.astype(batch.real_dtype),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.likelihood import maximise_posterior
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import (
@@ -129,17 +129,15 @@ def _flip_groups(
     prob_of_group = prob[order[first[:-1]]]
     rows = (batch.A.T * np.sqrt(gain.astype(np.float64))[:, None]).astype(np.complex128)
     Y = batch.Y.astype(np.complex128, copy=False)
-    with one_blas_thread():
-        active, level, left, n_iter = kernels.map_groups.solve_batch(
-            np.ascontiguousarray(rows[order]),
-            first,
-            Y,
-            sigma2,
-            np.log(prob_of_group / (1 - prob_of_group)),
-            np.random.SeedSequence(0).generate_state(1, np.uint64)[0],
-            N_ORDERS,
-            max_iter,
-        )
+    grouped, log_odds = np.ascontiguousarray(rows[order]), np.log(prob_of_group / (1 - prob_of_group))
+    seed = np.random.SeedSequence(0).generate_state(1, np.uint64)[0]
+    active, level, left, n_iter = solve_in_parts(
+        lambda part: kernels.map_groups.solve_batch(
+            grouped, first, Y[part], sigma2[part], log_odds, seed, N_ORDERS, max_iter
+        ),
+        Y,
+        batch.N,
+    )
     power = np.sum(Y.real**2 + Y.imag**2, axis=(1, 2))
     silence = batch.A.shape[0] * np.log(sigma2) + (power / sigma2 - np.log1p(-prob_of_group).sum()) / batch.M
     return batch.result(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.thresholds import as_activity
@@ -123,13 +123,15 @@ def mmse_estimate(
 def _estimate(batch: Batch, noise_var: ArrayLike, power: NDArray[np.floating]) -> NDArray[np.inexact]:
     """Return the linear MMSE estimates, (..., N, M), of devices with prior powers (T, N)."""
     problem = batch.in_units(objective=0, noise_var=batch.numbers("noise_var", noise_var, POSITIVE))
-    with one_blas_thread():
-        X = kernels.ml_mmse.solve_batch(
-            np.ascontiguousarray(problem.A.T, batch.complex_dtype),
-            problem.Y.astype(batch.complex_dtype, copy=False),
-            problem.per_problem("noise_var", noise_var, POSITIVE, unit=(0, 2)),
-            problem.units.enter(power, (-2, 2)),
-        )
+    rows = np.ascontiguousarray(problem.A.T, batch.complex_dtype)
+    received = problem.Y.astype(batch.complex_dtype, copy=False)
+    sigma2 = problem.per_problem("noise_var", noise_var, POSITIVE, unit=(0, 2))
+    prior = problem.units.enter(power, (-2, 2))
+    (X,) = solve_in_parts(
+        lambda part: (kernels.ml_mmse.solve_batch(rows, received[part], sigma2[part], prior[part]),),
+        received,
+        batch.N,
+    )
     X = problem.units.leave(X if batch.A.dtype.kind == "c" else np.ascontiguousarray(X.real), (-1, 1))
     estimates: NDArray[np.inexact] = X.reshape(*batch.leading, batch.N, batch.M)
     return estimates

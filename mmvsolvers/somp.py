@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
@@ -70,10 +70,12 @@ def somp(
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     rows = np.ascontiguousarray(batch.A.T, batch.complex_dtype)
     squares = (rows.real**2 + rows.imag**2).sum(axis=1)
-    with one_blas_thread():
-        X, objective, optimality, n_iter = kernels.somp.solve_batch(
-            rows, rows.conj(), squares, batch.Y.astype(rows.dtype, copy=False), sigma2, max_iter, tol
-        )
+    conjugate, received = rows.conj(), batch.Y.astype(rows.dtype, copy=False)
+    X, objective, optimality, n_iter = solve_in_parts(
+        lambda part: kernels.somp.solve_batch(rows, conjugate, squares, received[part], sigma2[part], max_iter, tol),
+        received,
+        batch.N,
+    )
     X = X if batch.A.dtype.kind == "c" else np.ascontiguousarray(X.real)
     result = batch.result(X=X, score=row_scores(X), objective=objective, optimality=optimality, n_iter=n_iter, tol=tol)
     warn_about("somp", result, tol)

@@ -12,7 +12,7 @@ from conftest import make_problem
 from threadpoolctl import threadpool_info
 
 import mmvsolvers as mmv
-from mmvsolvers._blas import interrupts_deferred, one_blas_thread
+from mmvsolvers._blas import compiled_code, interrupts_deferred, one_blas_thread, solve_in_parts
 
 linux = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -57,11 +57,61 @@ def test_an_exception_leaves_the_thread_limits():
 def test_an_interrupt_waits_for_compiled_code():
     reached = []
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), one_blas_thread():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), compiled_code():  # noqa: PT012
         signal.raise_signal(signal.SIGINT)
         reached.append("the end")
     assert reached == ["the end"]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_ends_what_is_not_compiled_at_once_and_leaves_the_thread_limits():
+    with one_blas_thread():
+        pass
+    before = limits()
+    with pytest.raises(KeyboardInterrupt), one_blas_thread():  # noqa: PT012
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("not interrupted")
+    assert limits() == before
+
+
+@pytest.fixture
+def short_parts(monkeypatch):
+    monkeypatch.setattr("mmvsolvers._blas.PART_SECONDS", 0.0)
+    monkeypatch.setattr("mmvsolvers._blas.FIRST_PART", 0)
+
+
+def test_an_interrupt_is_answered_between_the_parts_of_a_batch(short_parts):
+    parts = []
+
+    def solve(part):
+        parts.append(part)
+        if len(parts) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return (np.arange(part.start, part.stop),)
+
+    with pytest.raises(KeyboardInterrupt):
+        solve_in_parts(solve, np.zeros((100, 2, 1)), 3)
+    assert len(parts) == 3
+
+
+def test_where_a_batch_is_cut_does_not_matter(short_parts, monkeypatch):
+    T, cuts = 11, []
+
+    def solve(part):
+        cuts.append(part.start)
+        return np.arange(T)[part], np.ones((T, 2))[part]
+
+    found = solve_in_parts(solve, np.zeros((T, 2, 1)), 3)
+    np.testing.assert_array_equal(found[0], np.arange(T))
+    assert found[1].shape == (T, 2)
+    assert len(cuts) > 3
+    A, Y, _ = make_problem(20, 8, 2, T=7)
+    cut = mmv.covariance_lasso(A, Y), mmv.ml_cd(A, Y, 0.1)
+    monkeypatch.undo()
+    whole = mmv.covariance_lasso(A, Y), mmv.ml_cd(A, Y, 0.1)
+    for one, other in zip(cut, whole, strict=True):
+        np.testing.assert_array_equal(one.score, other.score)
+        np.testing.assert_array_equal(one.objective, other.objective)
 
 
 def test_a_handler_of_the_users_own_is_called_afterwards():

@@ -45,14 +45,15 @@ class OneLineErrors(TyperGroup):
             status = 1
         except (typer.Abort, KeyboardInterrupt):
             status = _interrupted()
-        except SystemError as error:
-            # Ctrl-C inside compiled code: it returns, and Python then finds the interrupt pending.
-            if not _was_interrupted(error):
+        except Exception as error:
+            # Ctrl-C while a module is loaded may come out as an error of that.
+            if _was_interrupted(error):
+                status = _interrupted()
+            elif isinstance(error, _USER_ERRORS):
+                typer.echo(f"Error: {_in_words(error)}", err=True)
+                status = getattr(error, "exit_code", 1)
+            else:
                 raise
-            status = _interrupted()
-        except _USER_ERRORS as error:
-            typer.echo(f"Error: {_in_words(error)}", err=True)
-            status = getattr(error, "exit_code", 1)
         sys.exit(status)
 
 

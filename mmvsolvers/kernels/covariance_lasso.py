@@ -202,19 +202,21 @@ def solve(pilots, Y, noise_var, lam, r, max_iter, tol):
 
 
 @njit(parallel=True)
-def solve_batch(rows, conjugate, squares, gram, Y, noise_var, lam, max_iter, tol):
+def solve_batch(rows, conjugate, squares, gram, known, Y, noise_var, lam, max_iter, tol):
     """Solve T problems in parallel.
 
-    rows and conjugate are a_nᵀ and a_nᴴ (N, L), squares ‖a_n‖² (N,), gram room for |AᴴA|² (N, N) or (0, 0), Y
-    (T, L, M), noise_var and lam (T,). Returns r (T, N) in double precision, objective, relative gap and n_iter, (T,).
+    rows and conjugate are a_nᵀ and a_nᴴ (N, L), squares ‖a_n‖² (N,), gram room for |AᴴA|² (N, N) or (0, 0) and known
+    which of its rows are there (N,), both filled in for the next call, Y (T, L, M), noise_var and lam (T,). Returns r
+    (T, N) in double precision, objective, relative gap and n_iter, (T,).
     """
     T, N = Y.shape[0], squares.size
     r = np.zeros((T, N))
     value, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
-    pilots = Pilots(rows, conjugate, squares, gram, np.zeros(N, np.bool_))
+    pilots = Pilots(rows, conjugate, squares, gram, known)
     if gram.size and T > 1:
         for n in prange(N):
-            fill_gram(pilots, n)
+            if not known[n]:
+                fill_gram(pilots, n)
     for t in prange(T):
         value[t], gap[t], n_iter[t] = solve(pilots, Y[t], noise_var[t], lam[t], r[t], max_iter, tol)
     return r, value, gap, n_iter

@@ -5,7 +5,7 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import compiled_code
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.covariance_lasso import step
 from mmvsolvers_nn.functional._numba.arrays import array
@@ -19,7 +19,7 @@ def forward(
     """Run the sweeps."""
     value = start.clone(memory_format=torch.contiguous_format)
     history = torch.empty(len(value), n_iter if record else 0, *value.shape[1:], dtype=value.dtype)
-    with one_blas_thread():
+    with compiled_code():
         run_batch(*map(array, (gram, correlation, lam)), n_iter, value.numpy(), history.numpy())
     return value, history
 
@@ -31,7 +31,7 @@ def backward(
     by_value = gradient.clone(memory_format=torch.contiguous_format)
     values = torch.cat((history, value.unsqueeze(1)), dim=1)
     by_minimum = torch.zeros_like(history)
-    with one_blas_thread():
+    with compiled_code():
         reverse_batch(array(gram), array(values), by_value.numpy(), by_minimum.numpy())
     return *assemble(values, by_minimum), by_value
 

@@ -12,7 +12,7 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import compiled_code
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.group_lasso_bcd import Pilots, block_grams, make_scratch, start_state, sweep
 from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
@@ -27,7 +27,7 @@ def forward(A: Tensor, Y: Tensor, lam: Tensor, start: Tensor, n_iter: int, recor
     """Run the sweeps."""
     X = start.clone(memory_format=torch.contiguous_format)
     history = torch.empty(len(X), n_iter if record else 0, *X.shape[1:], dtype=X.dtype)
-    with one_blas_thread():
+    with compiled_code():
         run_batch(*map(array, (A.mT, A.mH, Y, lam)), n_iter, X.numpy(), history.numpy())
     return X, history
 
@@ -44,7 +44,7 @@ def backward(
         X=gradient.resolve_conj().clone(memory_format=torch.contiguous_format),
     )
     inputs = (A.mT, Y.mT, lam, torch.cat((history, X.unsqueeze(1)), dim=1))
-    with one_blas_thread():
+    with compiled_code():
         reverse_batch(*map(array, inputs), *(part.numpy() for part in per_problem))
     # Summed here, not in the parallel loop, for the same result whatever the number of threads.
     A_gradient = per_problem.AT.sum(dim=0).mT.contiguous()

@@ -12,7 +12,7 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from mmvsolvers._blas import one_blas_thread
+from mmvsolvers._blas import compiled_code
 from mmvsolvers.kernels import map_cd as kernel
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import real_inner, row_norms
@@ -42,7 +42,7 @@ def forward(
     """Run the sweeps."""
     value = start.clone(memory_format=torch.contiguous_format)
     history = torch.empty(len(Y), n_iter if record else 0, A.shape[1], dtype=value.dtype)
-    with one_blas_thread():
+    with compiled_code():
         run_batch(*map(array, (A.mT, Y, noise_var, log_odds, upper)), n_iter, value.numpy(), history.numpy())
     return value, history
 
@@ -70,7 +70,7 @@ def backward(
         upper=values.new_zeros(value.shape),
         value=double(gradient).clone(memory_format=torch.contiguous_format),
     )
-    with one_blas_thread():
+    with compiled_code():
         reverse_batch(*map(array, (*inputs, values)), *(part.numpy() for part in per_problem))
     # Summed here, not in the parallel loop, for the same result whatever the number of threads.
     return (
