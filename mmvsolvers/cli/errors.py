@@ -13,7 +13,7 @@ from mmvsolvers.cli.packages import needs
 # Of click or, in newer versions, of typer's own copy of it: the base of all usage errors.
 _TYPER_ERROR = cast(type[Exception], typer.BadParameter.mro()[2])
 _USER_ERRORS = (_TYPER_ERROR, ValueError, TypeError, OSError, MemoryError, ImportError, FloatingPointError)
-
+_INTERRUPTED = 130
 
 # Spellings of options that were given up, and what they are called.
 RENAMED = {
@@ -39,6 +39,8 @@ class OneLineErrors(TyperGroup):
         try:
             status = super().main(*args, **extra)
             sys.stdout.flush()  # here, where an error has a handler
+            if status == _INTERRUPTED:  # typer makes it of Ctrl-C, without a word
+                _interrupted()
         except BrokenPipeError:
             # The reader of our output has gone, as `head` does; nothing must be flushed to it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,7 +67,7 @@ def _print_what_can_be() -> None:
 
 def _interrupted() -> int:
     typer.echo("Interrupted", err=True)
-    return 130
+    return _INTERRUPTED
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

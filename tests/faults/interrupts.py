@@ -1,0 +1,165 @@
+"""Ctrl-C at random moments: ``python -m tests.faults.interrupts``.
+
+Processes of their own are interrupted while they load, compile and solve. What must come of it is KeyboardInterrupt,
+after which the process solves on, or, of the command line, the exit status 130 and one line.
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+# Solves until it is interrupted, as often as it is told; then shows that it can still solve.
+PROGRAM = """
+import sys
+import numpy as np
+import mmvsolvers as mmv
+rng = np.random.default_rng(0)
+N, L, M, T = {shape}
+A = rng.standard_normal((L, N)) + 1j * rng.standard_normal((L, N))
+Y = rng.standard_normal((T, L, M)) + 1j * rng.standard_normal((T, L, M))
+def solve(T=T):
+    mmv.{solver}(A, Y[:T], **{options})
+if {warm}:
+    solve(2)
+print("ready", flush=True)
+for _ in range({times}):
+    try:
+        while True:
+            solve()
+    except KeyboardInterrupt:
+        print("KeyboardInterrupt", flush=True)
+solve(2)
+print("done", flush=True)
+"""
+SOLVERS = {
+    "group_lasso_bcd": {"lam": 2.0, "tol": 0.0, "max_iter": 20},
+    "group_lasso_admm": {"lam": 2.0, "tol": 0.0, "max_iter": 50},
+    "ml_cd": {"noise_var": 0.1},
+    "covariance_lasso": {"lam": 2.0},
+    "somp": {"noise_var": 0.1},
+}
+SHAPE = (200, 30, 4, 4000)
+LIMIT = 300
+
+
+def start(command):
+    # without what tests may have set, such as an ignored SIGINT
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def program(solver, *, warm, times, shape=SHAPE):
+    options = {"solver": solver, "options": SOLVERS[solver], "warm": warm, "times": times, "shape": shape}
+    return [sys.executable, "-W", "ignore", "-c", PROGRAM.format(**options)]
+
+
+def interrupted_calls(solver, rng, *, warm, times, longest, shape=SHAPE):
+    """Interrupt one process several times; return an outcome and the seconds to the answer of each."""
+    process = start(program(solver, warm=warm, times=times, shape=shape))
+    found = []
+    line = process.stdout.readline()
+    while line and line != "done\n":
+        if len(found) == times:
+            line = process.stdout.readline()
+            continue
+        time.sleep(rng.uniform(0, longest))
+        sent = time.perf_counter()
+        process.send_signal(signal.SIGINT)
+        line = process.stdout.readline()
+        found.append((line.strip() or "crash", time.perf_counter() - sent))
+    _, errors = process.communicate(timeout=LIMIT)
+    if process.returncode or line != "done\n":
+        found.append((f"crash {process.returncode}: {errors[-300:]}", np.inf))
+    return found
+
+
+def command_seconds(command):
+    begin = time.perf_counter()
+    subprocess.run(command, capture_output=True, timeout=LIMIT)
+    return time.perf_counter() - begin
+
+
+def interrupted_command(command, moment):
+    """Interrupt a command after ``moment`` seconds; return the outcome and the seconds to the end."""
+    process = start(command)
+    time.sleep(moment)
+    sent = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=LIMIT)
+    spent = time.perf_counter() - sent
+    told = [line for line in errors.splitlines() if not line.startswith(("compiling", "\r"))]
+    if process.returncode == 130 and told[-1:] == ["Interrupted"] and "Traceback" not in errors:
+        return "130, one line", spent
+    if process.returncode == 0:
+        return "done before", spent
+    if process.returncode == -signal.SIGINT and "mmvsolvers" not in errors.replace("mmvsolvers_command", ""):
+        return "Python had not begun", spent
+    return f"{process.returncode}: {errors[-300:]}", spent
+
+
+def commands(folder):
+    """Return the command lines that are interrupted."""
+    rng = np.random.default_rng(0)
+    A, Y = (rng.standard_normal((*shape, 2)) @ [1, 1j] for shape in ((30, 200), (3000, 30, 4)))
+    np.savez(Path(folder) / "data.npz", A=A, Y=Y)
+    mmv = [sys.executable, "-c", "from mmvsolvers_command import main; main()"]
+    return {
+        "mmv compare": [
+            *mmv, "compare", "-N", "100", "-L", "12", "-M", "4", "--samples", "2000",
+            "-o", f"{folder}/out.png", "--overwrite",
+        ],
+        "mmv solve": [
+            *mmv, "solve", f"{folder}/data.npz", "-s", "group_lasso_bcd", "--max-iter", "20", "--tol", "0",
+            "-o", f"{folder}/out.npz", "--overwrite",
+        ],
+    }  # fmt: skip
+
+
+def report(name, found):
+    outcomes = Counter(outcome for outcome, _ in found)
+    waits = np.sort([seconds for _, seconds in found])
+    print(f"{name}: {len(found)} interrupts; " + ", ".join(f"{n} × {what}" for what, n in outcomes.items()))
+    print(f"  answered within {np.median(waits):.2f} s (median), {waits[-1]:.2f} s (longest)", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fresh", type=int, default=30, help="processes interrupted from their first solve on")
+    parser.add_argument("--warm", type=int, default=60, help="interrupts of processes that have solved before")
+    parser.add_argument("--command", type=int, default=30, help="interrupts of each command")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    names = list(SOLVERS)
+    found = []
+    for k in range(options.fresh):
+        found += interrupted_calls(names[k % len(names)], rng, warm=False, times=1, longest=4.0)
+    if found:
+        report("API, from the first solve on", found)
+    found = []
+    for name in names if options.warm else ():
+        found += interrupted_calls(name, rng, warm=True, times=-(-options.warm // len(names)), longest=1.5)
+    if found:
+        report("API, warm", found)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, command in commands(folder).items() if options.command else ():
+            command_seconds(command)  # it may compile
+            seconds = command_seconds(command)
+            moments = rng.uniform(0, seconds, options.command)
+            report(f"{name} ({seconds:.1f} s)", [interrupted_command(command, moment) for moment in moments])
+
+
+if __name__ == "__main__":
+    main()
