@@ -82,6 +82,21 @@ def test_a_kernel_knows_the_sources_that_it_is_made_of():
     assert found == {"compiling.py", "map_cd.py"}
 
 
+def test_every_process_knows_the_same_sources():
+    """Also where two files have one name: sets of paths come in another order in every process."""
+    pytest.importorskip("torch")
+    code = (
+        "from mmvsolvers_nn.functional._numba import map_cd; from mmvsolvers.kernels.compiling import _digest; "
+        "from pathlib import Path; print(_digest(Path(map_cd.__file__)))"
+    )
+    found = [
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True)
+        for seed in "1234"
+    ]
+    assert all(ran.returncode == 0 for ran in found)
+    assert len({ran.stdout for ran in found}) == 1
+
+
 def test_a_full_disk_is_done_without(folder):
     full = (
         "import errno, numba.core.caching as c\n"

@@ -38,7 +38,9 @@ def _digest(source: Path) -> str:
     while new:
         found |= new
         new = {file for known in new for file in _imported(known)} - found
-    contents = [file.name.encode() + b"\0" + file.read_bytes() for file in sorted(found, key=lambda file: file.name)]
+    # by folder too: files of the same name would come in the order of their hashes, another in every process
+    parts = sorted((file.parts[-2:], file) for file in found)
+    contents = ["/".join(name).encode() + b"\0" + file.read_bytes() for name, file in parts]
     return hashlib.sha256(b"\0".join(contents)).hexdigest()
 
 
