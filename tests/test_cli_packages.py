@@ -27,7 +27,7 @@ def test_a_module_that_is_missing_later_is_named_too(monkeypatch, tmp_path):
     def absent(*_, **__):
         raise ModuleNotFoundError("No module named 'dask'", name="dask.distributed")
 
-    monkeypatch.setattr("mmvsolvers.paper.run.run", absent)
+    monkeypatch.setattr("mmvsolvers_nn.paper.run.run", absent)
     found = CliRunner().invoke(main, ["reproduce", "4", "--scale", "smoke", "--out", str(tmp_path)])
     assert found.exit_code == 1
     assert found.stderr.strip() == "Error: this command needs dask; install with: pip install 'dask[distributed]'"
@@ -45,6 +45,6 @@ def test_no_text_advises_to_install_what_no_index_holds():
             assert set(wanted.split(",")) <= extras.keys(), file
     listed = [requirement for extra in extras.values() for requirement in extra] + project["dependencies"]
     names = {re.match(r"[\w-]+", requirement).group() for requirement in listed}
-    for file in root.glob("mmvsolvers/cli/*.py"):
+    for file in [*root.glob("mmvsolvers/cli/*.py"), *root.glob("mmvsolvers_nn/cli/*.py")]:
         for call in re.findall(r"require\((.*?)\)", file.read_text()):
             assert set(re.findall(r"\"([\w-]+)\"", call)) <= names, file

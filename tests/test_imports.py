@@ -1,6 +1,10 @@
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import mmvsolvers
 
 
 def python(code, **environment):
@@ -15,6 +19,16 @@ LOADED = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])
 
 def test_importing_is_light():
     assert python(f"import mmvsolvers; {LOADED}") == []
+
+
+def test_the_core_imports_neither_torch_nor_what_stands_on_it():
+    """Not even inside functions: what needs both packages lives above both."""
+    for path in Path(mmvsolvers.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for name in named:
+                assert name.partition(".")[0] not in ("mmvsolvers_nn", "torch", "safetensors"), f"{path}:{node.lineno}"
 
 
 def test_solving_and_comparing_need_no_torch():

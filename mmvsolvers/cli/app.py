@@ -7,13 +7,11 @@ import typer
 from mmvsolvers import __version__
 from mmvsolvers.cli.compare import compare
 from mmvsolvers.cli.errors import OneLineErrors
-from mmvsolvers.cli.evaluate import evaluate
-from mmvsolvers.cli.export import export
+from mmvsolvers.cli.installed import add_installed
+from mmvsolvers.cli.paper import claims, draw
 from mmvsolvers.cli.plan import plan
-from mmvsolvers.cli.reproduce import claims, draw, reproduce
 from mmvsolvers.cli.roc import roc
 from mmvsolvers.cli.solve import solve
-from mmvsolvers.cli.train import train
 
 main = typer.Typer(
     name="mmv",
@@ -24,8 +22,9 @@ main = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     rich_markup_mode="markdown",  # rich's own would take defaults in brackets, such as [by rule], for its tags
 )
-for command in (compare, plan, roc, solve, train, evaluate, export, reproduce, draw, claims):
+for command in (compare, plan, roc, solve, draw, claims):
     main.command()(command)
+add_installed(main)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,5 +1,5 @@
-"""The figures and claims of Cui, Li, Zhang, 2021, from measurements: `mmv reproduce`, `mmv draw` and `mmv claims`.
+"""The figures and claims of Cui, Li, Zhang, 2021: what each figure shows, its numbers, drawn, and what they say.
 
-`figures` says what each figure shows, `scales` how carefully it is measured, `tasks` how one point of it is, and `run`
-has all of them done; `results` makes one table of what was found, `drawing` and `claims` read that table only.
+`figures` says what each figure shows, `results` reads the table of what was measured, by `mmvsolvers_nn.paper`, and
+`drawing` and `claims` read that table only.
 """

@@ -1,10 +1,10 @@
 import pytest
 
 from mmvsolvers.paper.figures import FIGURES, SCHEMES, Scene
-from mmvsolvers.paper.run import tasks_of
-from mmvsolvers.paper.scales import SCALES
-from mmvsolvers.paper.tasks import Point, Timing
 from mmvsolvers.registry import SOLVERS
+from mmvsolvers_nn.paper.run import tasks_of
+from mmvsolvers_nn.paper.scales import SCALES
+from mmvsolvers_nn.paper.tasks import Point, Timing
 from mmvsolvers_nn.schemes import SCHEMES as LEARNED
 
 

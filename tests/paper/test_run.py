@@ -10,9 +10,10 @@ import pytest
 
 from mmvsolvers.paper import results
 from mmvsolvers.paper.figures import FIGURES, Figure, Panel
-from mmvsolvers.paper.run import Store, run, tasks_of
-from mmvsolvers.paper.scales import SCALES
-from mmvsolvers.paper.tasks import Point
+from mmvsolvers_nn.paper.run import Store, run, tasks_of
+from mmvsolvers_nn.paper.scales import SCALES
+from mmvsolvers_nn.paper.table import tabulate
+from mmvsolvers_nn.paper.tasks import Point
 
 SMOKE = SCALES["smoke"]
 TINY = Figure(4, "tiny", "single_group", (100,), (Panel("a", "L/N", "mse"),), ("amp", "ml_mmse"), ("oracle_mmse",))
@@ -41,7 +42,7 @@ def test_every_point_is_measured_and_kept(tmp_path):
     again = run([TINY], store, workers=1, report=lambda done, total: counts.append((done, total)))
     assert again == found
     assert counts[-1] == (len(found), len(found))
-    table = results.tabulate([TINY], found, SMOKE)
+    table = tabulate([TINY], found, SMOKE)
     bound = table[(table["scheme"] == "oracle_mmse") & (table["quantity"] == "mse")]
     for scheme in TINY.schemes:
         errors = table[(table["scheme"] == scheme) & (table["quantity"] == "mse")]
@@ -65,7 +66,7 @@ def test_a_cluster_finds_the_same(tmp_path):
     finally:
         process.communicate()
     here = run([TINY], Store(tmp_path / "here", SMOKE), workers=1)
-    tables = [figures_of(results.tabulate([TINY], found, SMOKE)) for found in (here, there)]
+    tables = [figures_of(tabulate([TINY], found, SMOKE)) for found in (here, there)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mmvsolvers._blas import one_thread
 from mmvsolvers.paper.figures import SCHEMES, Figure, Scene
-from mmvsolvers.paper.scales import Scale
-from mmvsolvers.paper.tasks import Finding, Point, Task, Timing
 from mmvsolvers.writing import write_text
+from mmvsolvers_nn.paper.scales import Scale
+from mmvsolvers_nn.paper.tasks import Finding, Point, Task, Timing
 
 Findings = dict[Task, dict[str, Finding]]
 

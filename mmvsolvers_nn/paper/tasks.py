@@ -22,10 +22,10 @@ from mmvsolvers.evaluation import Decoder, Evaluation, evaluate
 from mmvsolvers.metrics import Estimate
 from mmvsolvers.ml_mmse import mmse_estimate
 from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Scene, Scheme
-from mmvsolvers.paper.scales import Scale
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import DivergenceWarning, SolverResult
 from mmvsolvers.scenario import Scenario
+from mmvsolvers_nn.paper.scales import Scale
 
 SEED = 0
 

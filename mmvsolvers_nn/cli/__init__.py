@@ -1,0 +1,1 @@
+"""The commands of ``mmv`` that need learned schemes; they are found as entry points."""

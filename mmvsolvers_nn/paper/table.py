@@ -1,0 +1,67 @@
+"""One table of what was found, of all tasks of some figures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmvsolvers.evaluation import over_draws
+from mmvsolvers.paper.figures import SCHEMES, Figure, Panel
+from mmvsolvers.paper.results import COLUMNS
+from mmvsolvers_nn.paper.run import Findings, points_of
+from mmvsolvers_nn.paper.scales import Scale
+from mmvsolvers_nn.paper.tasks import SEED, Finding, Timing
+
+
+def tabulate(figures: Sequence[Figure], findings: Findings, scale: Scale) -> pd.DataFrame:
+    """Return the table of some figures; what was not measured has a row with no mean.
+
+    ``low`` and ``high`` are a 95 % interval: over the pilot draws of a classical scheme, whose standard deviation is
+    ``spread``, and over the samples of a learned one, for its one training. Of times they are the least and the most.
+    """
+    rows: list[dict[str, Any]] = []
+    for figure in figures:
+        for N in figure.N:
+            for panel in figure.panels:
+                for x in figure.abscissas(N, panel, scale.name):
+                    for scheme in (*figure.schemes, *figure.extras):
+                        rows += _rows(figure, N, panel, x, scheme, findings, scale)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _rows(
+    figure: Figure, N: int, panel: Panel, x: float, scheme: str, findings: Findings, scale: Scale
+) -> list[dict[str, Any]]:
+    scene = figure.scene(N, panel, x)
+    common = {
+        "figure": figure.number, "panel": panel.letter, "x_name": panel.x, "x": x, "case": scene.case, "N": N,
+        "L": scene.L, "M": scene.M, "p": scene.p, "ratio": scene.ratio, "G": scene.G, "scheme": scheme,
+        "pilots": SCHEMES[scheme].pilots, "seed": SEED, "scale": scale.name,
+    }  # fmt: skip
+    if panel.quantity == "seconds_per_sample":
+        timing = findings.get(Timing(scene, figure.schemes))
+        found = [timing[scheme]] if timing else []
+    else:
+        tasks = points_of(scene, scheme, scale)
+        found = [findings[task][scheme] for task in tasks if task in findings]
+        found = found if len(found) == len(tasks) else []
+    if not found:
+        return [common | {"quantity": panel.quantity, "draws": 0}]
+    return [common | _row(quantity, found) for quantity in found[0].quantities]
+
+
+def _row(quantity: str, found: Sequence[Finding]) -> dict[str, Any]:
+    draws = [finding.quantities[quantity] for finding in found]
+    estimate = over_draws(draws)
+    return {
+        "quantity": quantity,
+        "mean": estimate.mean,
+        "low": estimate.low,
+        "high": estimate.high,
+        "samples": sum(finding.samples for finding in found),
+        "draws": len(draws),
+        "spread": float(np.std([draw.mean for draw in draws], ddof=1)) if len(draws) > 1 else np.nan,
+        "seconds": sum(finding.seconds for finding in found),
+        "versions": found[0].versions,
+    }
