@@ -1,0 +1,98 @@
+"""Every page of the site whose code a user would copy is run, block after block, in an empty directory.
+
+A Python block with a caption is the file of that name; other Python blocks share one namespace, and shell blocks run
+beside them. A comment ``.. needs: PACKAGE`` skips a page where that is not installed. The build runs the gallery.
+"""
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from textwrap import dedent
+
+import matplotlib
+import pytest
+
+from mmvsolvers.registry import _REGISTRY
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(
+    r"^(?P<indent> *)\.\. (?:code-block|doctest|needs):+ *(?P<language>\w*)\n(?P<options>(?: +:.*\n)*)\n*"
+    r"(?P<body>(?:(?P=indent) {3,}.*\n|\n)*)",
+    re.MULTILINE,
+)
+FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = sorted(page for page in (ROOT / "docs").rglob("*.rst") if BLOCK.search(page.read_text()))
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch):
+    """An empty directory that Python imports from, with figures that open no window, and a registry to throw away."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(_REGISTRY, "_solvers", dict(_REGISTRY._solvers))
+    matplotlib.use("agg")
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
+            del sys.modules[name]
+
+
+def run_python(body, name, namespace):
+    if body.lstrip().startswith(">>>"):
+        example = doctest.DocTestParser().get_doctest(body, namespace, name, name, 0)
+        assert doctest.DocTestRunner().run(example, clear_globs=False).failed == 0
+        namespace.update(example.globs)
+    else:
+        exec(compile(body, name, "exec"), namespace)
+
+
+def run_shell(body):
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", body], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT / "docs").with_suffix("")))
+def test_the_code_of_a_page_works(page, workplace):
+    namespace = {"__name__": "__main__"}
+    for block in BLOCK.finditer(page.read_text()):
+        body, language = dedent(block["body"]), block["language"]
+        if ".. needs:" in block.group():
+            if find_spec(language) is None:
+                pytest.skip(f"needs {language}, which is not installed")
+        elif caption := re.search(r":caption: *(\S+)", block["options"]):
+            (workplace / caption[1]).write_text(body)
+        elif language == "sh":
+            run_shell(body)
+        elif language in ("python", ""):
+            run_python(body, page.name, namespace)
+        else:
+            assert (page.stem, language) == ("matlab", "matlab"), f"{page.name}: nothing runs {language}"
+
+
+def test_the_python_of_the_readme_works(capsys):
+    blocks = [
+        block["body"] for block in FENCE.finditer((ROOT / "README.md").read_text()) if block["language"] == "python"
+    ]
+    assert blocks
+    namespace = {"__name__": "__main__"}
+    for body in blocks:
+        run_python(body, "README.md", namespace)
+    assert "0.00" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("octave") is None, reason="needs octave, which is not installed")
+def test_the_matlab_script_works_in_octave(workplace):
+    shutil.copy(ROOT / "examples" / "matlab" / "detect.m", workplace)
+    done = subprocess.run(
+        ["octave", "--no-gui", "--norc", "detect.m"], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"(\d+) active devices, 0 wrong decisions", done.stdout)
