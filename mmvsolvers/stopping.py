@@ -36,8 +36,8 @@ class UntilErrors:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> rule = UntilErrors(n_errors=2, max_samples=1000)
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> rule = mmv.UntilErrors(n_errors=2, max_samples=1000)
     >>> rule.end(np.array([False, True, False, False, True, False]))
     5
     """
