@@ -1,18 +1,18 @@
 """Solvers side by side on one scenario or several, and the tables and figures of it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmvsolvers.data import MMVData
-from mmvsolvers.evaluation import Evaluation, average, evaluate
+from mmvsolvers.evaluation import Evaluation, average, evaluate, evaluate_until
 from mmvsolvers.registry import SOLVERS, Solver, as_solver
 from mmvsolvers.scenario import Scenario
-from mmvsolvers.sweep import columns_of, find_field, label_of, value_at
-from mmvsolvers.writing import write_table
+from mmvsolvers.stopping import UntilErrors
+from mmvsolvers.sweep import find_field, label_of, value_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,43 @@ class Samples:
         train = scenario.draw(rng, self.n_train)
         return train, scenario.draw(rng, self.n_test, pilots=train.A)
 
+    def batches(self, scenario: Scenario, draw: int) -> Iterator[MMVData]:
+        """Yield test data over the ``draw``-th pilots without end, beginning with those that :meth:`draw` returns."""
+        rng = np.random.default_rng((self.seed, scenario.L, draw))
+        train = scenario.draw(rng, self.n_train)
+        while True:
+            yield scenario.draw(rng, self.n_test, pilots=train.A)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One solver on one scenario, averaged over the draws of the pilots."""
+    """One solver on one scenario, averaged over the draws of the pilots.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        Where.
+    solver : Solver or other decoder
+        Who, with a ``name`` and a ``label``.
+    evaluation : Evaluation
+        How well.
+    options : mapping
+        What the solver was called with.
+    pilots : str
+        What the pilots are called where the scenario does not say it.
+    """
 
     scenario: Scenario
-    solver: Solver
+    solver: Any
     evaluation: Evaluation
+    options: Mapping[str, Any] = field(default_factory=dict)
+    pilots: str = ""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What the solver was told besides A and Y."""
+        has_groups = hasattr(self.scenario.activity, "groups")
+        return tuple(need for need in self.solver.needs if need != "groups" or has_groups)
 
 
 def compare(
@@ -55,6 +84,7 @@ def compare(
     samples: Samples,
     solvers: Sequence[Solver | Callable[..., Any]] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    until: UntilErrors | None = None,
 ) -> Iterator[Row]:
     """Evaluate every solver on every scenario, on the same data, one row after the other.
 
@@ -68,6 +98,8 @@ def compare(
         Who is compared, functions as :func:`mmvsolvers.register` takes them; all of ``SOLVERS`` by default.
     options : mapping of str to mapping
         Keyword arguments for the solver of each name.
+    until : UntilErrors, optional
+        Go on, over each draw of the pilots, in batches of so many test samples, until there are enough errors.
 
     Yields
     ------
@@ -87,33 +119,13 @@ def compare(
         data = [samples.draw(scenario, draw) for draw in range(samples.n_draws)]
         for solver in chosen_solvers:
             chosen = dict((options or {}).get(solver.name, {}))
-            yield Row(scenario, solver, average([evaluate(solver, train, test, **chosen) for train, test in data]))
-
-
-def records(rows: Sequence[Row], samples: Samples) -> list[dict[str, Any]]:
-    """Return the rows as records of a table: all of the scenario, the samples, the figures with their intervals."""
-    drawn = {"train_samples": samples.n_train, "samples": samples.n_test, "pilot_draws": samples.n_draws}
-    return [
-        columns_of(row.scenario) | drawn | {"seed": samples.seed, "solver": row.solver.name} | figures(row.evaluation)
-        for row in rows
-    ]
-
-
-def figures(found: Evaluation) -> dict[str, Any]:
-    """Return what was measured, the ends of the intervals in columns of their own."""
-    estimates = {name: getattr(found, name) for name in ("mse", "error_rate", "missed_detection", "false_alarm")}
-    columns: dict[str, Any] = {}
-    for name, estimate in estimates.items():
-        cells = (None, None, None) if estimate is None else (estimate.mean, estimate.low, estimate.high)
-        columns |= dict(zip((name, f"{name}_low", f"{name}_high"), cells, strict=True))
-    names = ("threshold", "seconds_per_sample", "n_unconverged", "n_diverged")
-    return columns | {name: getattr(found, name) for name in names}
-
-
-def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Write records as CSV, whole or not at all; what some of them lack stays empty."""
-    columns = list(dict.fromkeys(name for record in records for name in record))
-    write_table(path, columns, ([record.get(name) for name in columns] for record in records))
+            found = []
+            for draw, (train, test) in enumerate(data):
+                if until is None:
+                    found.append(evaluate(solver, train, test, **chosen))
+                else:
+                    found.append(evaluate_until(solver, train, samples.batches(scenario, draw), until, **chosen))
+            yield Row(scenario, solver, average(found), chosen)
 
 
 def draw_figure(path: Path, rows: Sequence[Row], varied: Sequence[str]) -> None:

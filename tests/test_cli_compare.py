@@ -118,7 +118,7 @@ def test_runs_the_papers_counts(monkeypatch, tmp_path):
 
     given = {}
 
-    def record(setting, lengths, solvers, options):
+    def record(setting, lengths, solvers, options, until):
         given.update(options)
         return iter(())
 
@@ -127,6 +127,33 @@ def test_runs_the_papers_counts(monkeypatch, tmp_path):
     assert run("--paper-iterations", "--output", tmp_path / "a.png").exit_code == 0
     fixed = {name: s.paper_iterations for name, s in mmv.SOLVERS.items()}
     assert given == {name: {"max_iter": n, "tol": 0.0} if n else {"tol": 1e-3} for name, n in fixed.items()}
+
+
+def test_goes_on_until_there_are_errors_enough(tmp_path):
+    path = tmp_path / "a.png"
+    rule = ["--until-errors", 4, "--max-samples", "1e2"]
+    done = run("-s", "ml_cd", *rule, "--output", path)
+    assert done.exit_code == 0, done.output
+    for row in read(path.with_suffix(".csv")):
+        assert (row["until_errors"], row["max_samples"]) == ("4", "100")
+        assert 8 <= int(row["n_samples"]) <= 200
+        rates = [float(row[f"sample_error_rate{end}"]) for end in ("_low", "", "_high")]
+        assert rates == sorted(rates)
+
+
+def test_says_what_the_solvers_were_told_and_what_to_do_about_failures(tmp_path):
+    chosen = ["-s", "ml_cd", "-s", "somp", "-s", "map_cd", "--max-iter", 1]
+    done = run(*chosen, "--output", tmp_path / "a.png")
+    assert done.exit_code == 0, done.output
+    assert "told noise_var: ML, SOMP\n" in done.stdout
+    assert "told noise_var, activity_prob, channel_var: MAP\n" in done.stdout
+    assert " PM " in done.stdout
+    assert " 100 %" in done.stdout
+    assert "give more iterations (--max-iter)" in done.stdout
+    row = read(tmp_path / "a.csv")[0]
+    assert row["told"] == "noise_var"
+    assert row["options"] == '{"tol": 0.001, "max_iter": 1}'
+    assert f"mmvsolvers {mmv.__version__}" in row["versions"]
 
 
 def test_repetitions_are_done_once(tmp_path):

@@ -24,11 +24,9 @@ from mmvsolvers.cli.solver_options import (
     chosen_solvers,
     with_tuning,
 )
+from mmvsolvers.cli.tables import WIDTH, notes, result_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mmvsolvers.comparison import Row
     from mmvsolvers.registry import Solver
     from mmvsolvers.scenario import Scenario
 
@@ -49,6 +47,16 @@ def compare(
     n_draws: PilotDraws = 4,
     n_test: TestSamples = 250,
     n_train: TrainSamples = 200,
+    until_errors: Annotated[
+        int | None,
+        typer.Option(
+            help="Go on in batches of so many samples, until so many have an error.", rich_help_panel=SCENARIO
+        ),
+    ] = None,
+    max_samples: Annotated[
+        float,
+        typer.Option(min=1, help="Most samples for each pilot matrix, of --until-errors.", rich_help_panel=SCENARIO),
+    ] = 1e6,
     seed: Seed = 0,
     solver: SolverNames = None,
     tol: Annotated[
@@ -73,9 +81,11 @@ def compare(
     from rich.console import Console
     from rich.progress import track
 
-    from mmvsolvers.comparison import Samples, draw_figure, records, title_of, write_csv
+    from mmvsolvers.comparison import Samples, draw_figure, title_of
     from mmvsolvers.comparison import compare as run
-    from mmvsolvers.sweep import grid
+    from mmvsolvers.stopping import UntilErrors
+    from mmvsolvers.sweep import grid, value_at
+    from mmvsolvers.tables import records, write_csv
 
     table_file = check_figure(output, overwrite)
     chosen = chosen_solvers(solver)
@@ -86,13 +96,17 @@ def compare(
     tuned = chosen_options(chosen, tuning, option or ())
     options = {entry.name: _options(entry, tuned[entry.name], tol, max_iter, paper_iterations) for entry in chosen}
     varied = [name for name, values in sweeps.items() if len(values) > 1] or list(sweeps)[:1]
-    found = run(variants, samples, chosen, options)
-    total = len(variants) * len(chosen)
+    until = None if until_errors is None else UntilErrors(n_errors=until_errors, max_samples=int(max_samples))
+    found = run(variants, samples, chosen, options, until)
+    total, console = len(variants) * len(chosen), Console()
     rows = list(track(found, "comparing", total=total, console=Console(stderr=True), transient=True))
-    Console().print(title_of(variants[0], varied), _table(rows, varied), sep="\n")
-    typer.echo("ms: a sample; open, div.: test problems that did not converge, that diverged")
+    console.width = max(console.width, WIDTH)
+    headings = [", ".join(f"{name} = {value_at(row.scenario, name)}" for name in varied) for row in rows]
+    console.print(title_of(variants[0], varied), result_table(rows, headings), sep="\n")
+    for line in notes(rows):
+        typer.echo(line)
     draw_figure(output, rows, varied)
-    write_csv(table_file, records(rows, samples))
+    write_csv(table_file, records(rows, samples, until))
     typer.echo(f"wrote {output} and {table_file}")
 
 
@@ -120,29 +134,3 @@ def _options(
     if max_iter is not None:
         options["max_iter"] = max_iter
     return {name: value for name, value in options.items() if name in solver.options} | tuned
-
-
-def _table(rows: "list[Row]", varied: list[str]) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    from mmvsolvers.sweep import value_at
-
-    table = Table("solver", "MSE", "error rate", "ms", "open", "div.", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-    for column in table.columns:
-        column.no_wrap = True
-    shown = None
-    for row in rows:
-        if shown is not row.scenario:
-            shown = row.scenario
-            table.add_row("[bold]" + ", ".join(f"{name} = {value_at(shown, name)}" for name in varied))
-        found = row.evaluation
-        table.add_row(
-            row.solver.label,
-            "" if found.mse is None else str(found.mse),
-            str(found.error_rate),
-            f"{1e3 * found.seconds_per_sample:.3g}",
-            str(found.n_unconverged or ""),
-            str(found.n_diverged or ""),
-        )
-    return table
