@@ -1,91 +1,142 @@
-"""How far the solvers are from the optimum: ``python -m bench.optimum`` writes ``bench/results/optimum.csv``.
+"""How far the solvers are from the optimum, and what they gain for free: ``python -m bench.optimum``.
 
-N=100, M=4, p=0.1, σ²=0.1, Gaussian pilots. Every draw of the pilots is a row as soon as it is measured; a run that was
-stopped goes on where it was. Ratios are on the same data, their 95 % intervals from a jackknife over the draws.
+N=100, M=4, p=0.1, σ²=0.1; Gaussian pilots, and the learned ones of ``examples/weights``. Errors go to
+``results/optimum.csv``, and how often devices of each posterior probability were active to ``results/calibration.csv``.
+Every decoder on every draw of the pilots, or of fresh samples over learned ones, is a row as soon as it is measured; a
+run that was stopped goes on where it was. Ratios are on the same data, their 95 % intervals from a jackknife over the
+draws. ``python -m bench.optimum report`` prints what the files say.
 """
 
 import csv
-import io
+import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 import mmvsolvers as mmv
-from mmvsolvers.writing import write_text
+from mmvsolvers.writing import write_table
 
-PATH = Path(__file__).parent / "results" / "optimum.csv"
+RESULTS = Path(__file__).parent / "results"
+WEIGHTS = Path(__file__).parents[1] / "examples" / "weights"
+ERRORS, CALIBRATION = RESULTS / "optimum.csv", RESULTS / "calibration.csv"
 N_DRAWS, N_TRAIN, N_TEST = 8, 500, 1300
-CASES = {
-    "independent": (mmv.IndependentActivity(0.1, ratio=3.0), (12, 16, 20)),
-    "groups": (mmv.GroupActivity(0.1, 20), (12,)),
-    "single group": (mmv.SingleActiveGroup(0.1), (8, 12, 20)),
-}
+# Posterior probabilities are judged between these.
+EDGES = np.array([0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1])
 COLUMNS = ("case", "L", "draw", "decoder", "samples", "error_rate", "mse", "ms", "agree", "expected_error_rate")
+BIN_COLUMNS = ("case", "L", "draw", "decoder", "agree", "bin", "decisions", "expected", "variance", "active")
 
 
-def decoders(activity, data):
-    """Return the decoders of a case, by name: functions of the data."""
-    given = (data.noise_var, data.activity_prob)
-    labels = data.groups
+class Case(NamedTuple):
+    """Who is active, at which pilot lengths, and whose pilots if they are learned."""
+
+    activity: mmv.ActivityModel
+    lengths: tuple[int, ...]
+    weights: str = ""
+
+
+INDEPENDENT, GROUPS, SINGLE = (
+    mmv.IndependentActivity(0.1, ratio=3.0),
+    mmv.GroupActivity(0.1, 20),
+    mmv.SingleActiveGroup(0.1),
+)
+CASES = {
+    "independent": Case(INDEPENDENT, (8, 12, 16, 20)),
+    "groups": Case(GROUPS, (12,)),
+    "single group": Case(SINGLE, (8, 12, 20)),
+    "single group, AMP-NN's pilots": Case(SINGLE, (12,), "amp_nn-single-group"),
+    "single group, GROUP LASSO-NN's pilots": Case(SINGLE, (12,), "group_lasso_nn-single-group"),
+    "groups, NN's pilots": Case(GROUPS, (12,), "covariance_nn-groups"),
+    "groups, MAP-NN's pilots": Case(GROUPS, (12,), "map_nn-groups"),
+    "independent, AMP-NN's pilots": Case(INDEPENDENT, (12,), "amp_nn-independent"),
+    "independent, GROUP LASSO-NN's pilots": Case(INDEPENDENT, (12,), "group_lasso_nn-independent"),
+    "independent, NN's pilots": Case(INDEPENDENT, (12,), "covariance_nn-independent"),
+    "independent, MAP-NN's pilots": Case(INDEPENDENT, (12,), "map_nn-independent"),
+}
+
+
+def posteriors(case, data):
+    """Return the decoders of a case whose scores are posterior probabilities, by name: functions of the data."""
 
     def gibbs(sweeps, groups=None):
-        return lambda d: mmv.gibbs(d.A, d.Y, *given, groups=groups, max_iter=sweeps)
+        return lambda d: mmv.gibbs(d.A, d.Y, d.noise_var, d.activity_prob, groups=groups, max_iter=sweeps)
 
+    if case.activity is SINGLE:
+        return {"exact": partial(mmv.bayes, SINGLE)}
+    if case.activity is GROUPS:
+        return {"gibbs, groups": gibbs(400, data.groups)}
+    return {"gibbs": gibbs(400)} | ({} if case.weights else {"gibbs, 1600 sweeps": gibbs(1600)})
+
+
+def decoders(case, data):
+    """Return the other decoders of a case, by name: functions of the data. Ratios are to the first."""
     chosen = {
-        "map_cd": lambda d: mmv.map_cd(d.A, d.Y, *given),
+        "map_cd": lambda d: mmv.map_cd(d.A, d.Y, d.noise_var, d.activity_prob),
         "amp_mmse": lambda d: mmv.amp_mmse(d.A, d.Y, d.activity_prob),
-        "gibbs": gibbs(400),
-        "gibbs, 1600 sweeps": gibbs(1600),
+        # its mean squared error is that of ML-MMSE
+        "ml_cd": lambda d: mmv.ml_cd(d.A, d.Y, d.noise_var),
     }
-    if labels is not None:
-        told = {"groups": labels, "max_iter": 30, "tol": 0.0}
-        chosen = {
-            "map_cd": chosen["map_cd"],
-            "amp_mmse": chosen["amp_mmse"],
-            "amp_mmse, groups": lambda d: mmv.amp_mmse(d.A, d.Y, d.activity_prob, damping=1.0, **told),
-        }
-        if isinstance(activity, mmv.SingleActiveGroup):
-            return chosen | {"exact": lambda d: mmv.bayes(activity, d)}
-        chosen |= {
-            "map_cd, groups": lambda d: mmv.map_cd(d.A, d.Y, *given, groups=labels),
-            "gibbs, groups": gibbs(400, labels),
-        }
+    if case.weights:
+        chosen[case.weights.rpartition("-")[0].removesuffix("-single")] = learned(case.weights).solve
+    if case.activity is GROUPS:
+        told = {"groups": data.groups}
+        chosen["map_cd, groups"] = lambda d: mmv.map_cd(d.A, d.Y, d.noise_var, d.activity_prob, **told)
+    if case.activity is INDEPENDENT:
+        chosen["group_lasso_bcd"] = lambda d: mmv.group_lasso_bcd(d.A, d.Y)
+        chosen["group_lasso_bcd, own weights"] = lambda d: mmv.group_lasso_bcd(d.A, d.Y, weights="own")
     return chosen
 
 
-def measure(case, L, draw):
-    """Return the rows of one draw of the pilots."""
-    activity, _ = CASES[case]
-    rng = np.random.default_rng((list(CASES).index(case), L, draw))
-    scene = {"N": 100, "L": L, "M": 4, "noise_var": 0.1, "activity": activity}
-    train = mmv.generate(rng, T=N_TRAIN, **scene)
-    test = mmv.generate(rng, T=N_TEST, pilots=train.A, **scene)
+def learned(name):
+    """Return a trained scheme as a solver."""
+    from mmvsolvers_nn import load_weights
+    from mmvsolvers_nn.evaluation import LearnedSolver
+
+    return LearnedSolver(*load_weights(WEIGHTS / name))
+
+
+def draw(name, L, k):
+    """Return training and test data over the k-th pilots of a case."""
+    case = CASES[name]
+    rng = np.random.default_rng((list(CASES).index(name), L, k))
+    pilots = learned(case.weights).pilots if case.weights else "gaussian"
+    scenario = mmv.Scenario(N=100, L=L, M=4, noise_var=0.1, activity=case.activity, pilots=pilots)
+    train = scenario.draw(rng, N_TRAIN)
+    return train, scenario.draw(rng, N_TEST, pilots=train.A)
+
+
+def measure(decode, train, test, threshold):
+    """Return error rate, mean squared error and time of a decoder, and its result."""
+    if threshold is None:
+        threshold = mmv.best_threshold(decode(train).score, train.activity)
+    start = time.perf_counter()
+    found = decode(test)
+    spent = (time.perf_counter() - start) / test.T * 1e3
+    X = found.X
+    if X is None:
+        X = mmv.mmse_estimate(test.A, test.Y, test.noise_var, found.score > threshold)
+    error = np.mean((found.score > threshold) != test.activity)
+    return {"samples": test.T, "error_rate": error, "mse": float(mmv.mse(X, test.X)), "ms": round(spent, 3)}, found
+
+
+def calibration(found, test):
+    """Return how many devices of each probability were active where the chains agreed and where not.
+
+    Devices that are always active together are one decision.
+    """
+    one_each = np.arange(test.N) if test.groups is None else np.unique(test.groups, return_index=True)[1]
     rows = []
-    for name, decode in decoders(activity, train).items():
-        sure = "gibbs" in name or name == "exact"
-        threshold = 0.5 if sure else mmv.best_threshold(decode(train).score, train.activity)
-        start = time.perf_counter()
-        found = decode(test)
-        spent = (time.perf_counter() - start) / test.T * 1e3
-        X = found.X
-        if X is None:
-            X = mmv.mmse_estimate(test.A, test.Y, test.noise_var, found.score > threshold)
-        rows.append(
-            {
-                "case": case,
-                "L": L,
-                "draw": draw,
-                "decoder": name,
-                "samples": test.T,
-                "error_rate": np.mean((found.score > threshold) != test.activity),
-                "mse": float(mmv.mse(X, test.X)),
-                "ms": round(spent, 3),
-                "agree": found.converged.mean() if "gibbs" in name else "",
-                "expected_error_rate": np.minimum(found.score, 1 - found.score).mean() if sure else "",
-            }
-        )
+    for agree in (True, False):
+        P = found.score[found.converged == agree][:, one_each]
+        active = test.activity[found.converged == agree][:, one_each]
+        place = np.clip(np.searchsorted(EDGES, P, "right") - 1, 0, EDGES.size - 2)
+        for k in np.unique(place):
+            here = P[place == k]
+            sums = {"decisions": here.size, "expected": here.sum(), "variance": (here * (1 - here)).sum()}
+            rows.append({"agree": agree, "bin": EDGES[k], **sums, "active": np.sum(active[place == k])})
     return rows
 
 
@@ -99,44 +150,69 @@ def ratio(found, wanted):
     return found.sum() / wanted.sum(), t.ppf(0.975, n - 1) * spread
 
 
-def report(rows):
-    """Print means over the draws, and ratios to the first decoder of every case."""
-    for case, L in dict.fromkeys((row["case"], int(row["L"])) for row in rows):
-        here = [row for row in rows if (row["case"], int(row["L"])) == (case, L)]
+def report(rows, bins):
+    """Print means over the draws and ratios on the same data, then the calibration."""
+    for case, L in dict.fromkeys((row["case"], row["L"]) for row in rows):
+        here = [row for row in rows if (row["case"], row["L"]) == (case, L)]
         names = list(dict.fromkeys(row["decoder"] for row in here))
         column = {
-            (name, key): np.array([float(row[key]) for row in here if row["decoder"] == name])
+            (name, key): {row["draw"]: float(row[key]) for row in here if row["decoder"] == name}
             for name in names
             for key in ("error_rate", "mse", "ms")
         }
-        print(f"\n{case}, L={L}, {sum(int(row['samples']) for row in here if row['decoder'] == names[0])} samples")
+        rivals = {"errors of map_cd's": ("error_rate", "map_cd"), "MSE of amp_mmse's": ("mse", "amp_mmse")}
+        rivals |= {"MSE of exact's": ("mse", "exact")} if "exact" in names else {}
+        print(f"\n{case}, L={L}")
         for name in names:
-            error, width = ratio(column[name, "error_rate"], column[names[0], "error_rate"])
-            mse, mse_width = ratio(column[name, "mse"], column["amp_mmse", "mse"])
-            print(
-                f"  {name:20} errors {column[name, 'error_rate'].mean():.5f}, of map_cd's {error:.3f} ± {width:.3f}; "
-                f"MSE {column[name, 'mse'].mean():.4f}, of amp_mmse's {mse:.3f} ± {mse_width:.3f}; "
-                f"{column[name, 'ms'].mean():.2f} ms"
-            )
+            errors, mse = column[name, "error_rate"], column[name, "mse"]
+            words = [f"{np.mean([*errors.values()]):.5f} errors, MSE {np.mean([*mse.values()]):.4f}"]
+            rival = {"group_lasso_bcd, own weights": "group_lasso_bcd", "ml_cd, dense start": "ml_cd"}.get(name)
+            own = {f"errors of {rival}'s": ("error_rate", rival)} if rival else {}
+            for what, (key, other) in ({} if name == "map_cd" else rivals | own).items():
+                both = [k for k in column[name, key] if k in column.get((other, key), {})]
+                found, wanted = (np.array([column[one, key][k] for k in both]) for one in (name, other))
+                if len(both) > 1 and wanted.sum() > 0 and name != other:
+                    words.append("{:.3f} ± {:.3f} ".format(*ratio(found, wanted)) + what)
+            print(f"  {name:28} {len(errors)} × {here[0]['samples']}: {'; '.join(words)}")
+    print("\nwhere the chains agree: probability, share active, and by how many standard errors they differ")
+    for case, L, name in dict.fromkeys((row["case"], row["L"], row["decoder"]) for row in bins):
+        here = [r for r in bins if (r["case"], r["L"], r["decoder"], str(r["agree"])) == (case, L, name, "True")]
+        print(f"  {case}, L={L}, {name}")
+        for low in dict.fromkeys(sorted(float(row["bin"]) for row in here)):
+            mine = [row for row in here if float(row["bin"]) == low]
+            n, expected, variance, active = (sum(float(r[c]) for r in mine) for c in BIN_COLUMNS[-4:])
+            off = (active - expected) / np.sqrt(variance) if variance > 0 else 0.0
+            print(f"    {low:5g}…  {expected / n:.4f} {active / n:.4f} {off:+.1f} of {n:.0f}")
+
+
+def read(path):
+    """Return the rows of a table that may not exist yet."""
+    return list(csv.DictReader(path.open())) if path.exists() else []
 
 
 def main():
-    """Measure what is missing in the file, then report."""
+    """Measure what is missing in the files, then report."""
     warnings.simplefilter("ignore", mmv.ConvergenceWarning)
     warnings.simplefilter("ignore", mmv.DivergenceWarning)
-    rows = list(csv.DictReader(PATH.open())) if PATH.exists() else []
-    done = {(row["case"], int(row["L"]), int(row["draw"])) for row in rows}
-    tasks = [(case, L, draw) for draw in range(N_DRAWS) for case, (_, lengths) in CASES.items() for L in lengths]
-    for task in tasks:
-        if task not in done:
-            print("measuring", *task, flush=True)
-            rows += measure(*task)
-            table = io.StringIO(newline="")
-            writer = csv.DictWriter(table, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-            write_text(PATH, table.getvalue())
-    report(rows)
+    rows, bins = read(ERRORS), read(CALIBRATION)
+    done = {(row["case"], int(row["L"]), int(row["draw"]), row["decoder"]) for row in rows}
+    tasks = [(name, L, k) for k in range(N_DRAWS) for name, case in CASES.items() for L in case.lengths]
+    for name, L, k in tasks if "report" not in sys.argv[1:] else ():
+        train, test = draw(name, L, k)
+        sure = posteriors(CASES[name], train)
+        for decoder, decode in (decoders(CASES[name], train) | sure).items():
+            if (name, L, k, decoder) in done:
+                continue
+            print("measuring", name, L, k, decoder, flush=True)
+            row, found = measure(decode, train, test, 0.5 if decoder in sure else None)
+            place = {"case": name, "L": L, "draw": k, "decoder": decoder}
+            if decoder in sure:
+                row |= {"agree": found.converged.mean(), "expected_error_rate": float(mmv.bayes_error(found.score))}
+                bins += [place | one for one in calibration(found, test)]
+                write_table(CALIBRATION, BIN_COLUMNS, ([one[c] for c in BIN_COLUMNS] for one in bins))
+            rows.append(place | row)
+            write_table(ERRORS, COLUMNS, ([one.get(c, "") for c in COLUMNS] for one in rows))
+    report(*(read(path) for path in (ERRORS, CALIBRATION)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from mmvsolvers.group_lasso import duality_gap, lambda_max
 from mmvsolvers.group_lasso_bcd import GroupLassoPath, group_lasso_path
 from mmvsolvers.identifiability import fisher_information, identifiable, predict_ml
 from mmvsolvers.likelihood import negative_log_likelihood
-from mmvsolvers.metrics import ROC, Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
+from mmvsolvers.metrics import ROC, Estimate, bayes_error, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 from mmvsolvers.ml_mmse import mmse_estimate
 from mmvsolvers.named_scenarios import NamedScenario, named_scenario, named_scenarios
 from mmvsolvers.pilots import draw_pilots
@@ -57,6 +57,7 @@ __all__ = [
     "__version__",
     "average",
     "bayes",
+    "bayes_error",
     "best_threshold",
     "block_coherence",
     "coherence",

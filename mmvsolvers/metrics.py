@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.thresholds import as_activity, operating_points
-from mmvsolvers.validation import FINITE, as_array, as_real
+from mmvsolvers.validation import FINITE, UNIT_INTERVAL, as_array, as_real
 
 CONFIDENCE = 0.95
 
@@ -256,6 +256,35 @@ def false_alarm(decision: ArrayLike, activity: ArrayLike) -> Estimate:
     if active.all():
         raise ValueError("activity must hold an idle device: false alarm is not defined")
     return _rate(called_active & ~active, ~active)
+
+
+def bayes_error(probability: ArrayLike) -> Estimate:
+    """Share of wrong decisions to expect from posterior probabilities, mean min(P, 1 − P): without knowing the truth.
+
+    Decisions are "P > ½". Of the exact posterior it is what no decoder undercuts; of a sampled one it is as good as the
+    sampler, so compare it where ``gibbs`` says ``converged``.
+
+    Parameters
+    ----------
+    probability : array_like of shape (..., N), real
+        P(active) of every device, such as the ``score`` of ``gibbs`` or ``bayes``; the leading axes are the samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For entries that are not real numbers in [0, 1].
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv
+    >>> round(mmv.bayes_error([[0.0, 0.9], [0.2, 1.0]]).mean, 3)
+    0.075
+    """
+    P = as_real("probability", probability, UNIT_INTERVAL)
+    if P.ndim == 0:
+        raise ValueError("probability must have shape (..., N); got a scalar")
+    estimate = Estimate.of(np.minimum(P, 1 - P).mean(axis=-1))
+    return replace(estimate, low=max(estimate.low, 0.0), high=min(estimate.high, 0.5))
 
 
 def roc(score: ArrayLike, activity: ArrayLike) -> ROC:

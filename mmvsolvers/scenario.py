@@ -16,6 +16,7 @@ from mmvsolvers.pilots import PILOTS, draw_pilots
 from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
+    UNIT_INTERVAL,
     Range,
     as_choice,
     as_count,
@@ -27,7 +28,6 @@ from mmvsolvers.validation import (
 
 _RAYLEIGH = Rayleigh()
 _DECIBELS = Range("between -300 and 300", lambda value: np.abs(value) <= 300)
-_MARGINAL = Range("between 0 and 1", lambda value: (value >= 0) & (value <= 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -257,7 +257,7 @@ class Scenario:
         return X
 
     def _marginal(self) -> NDArray[np.float64]:
-        return self._checked("activity.marginal(N)", self.activity.marginal(self.N), _MARGINAL)
+        return self._checked("activity.marginal(N)", self.activity.marginal(self.N), UNIT_INTERVAL)
 
     def _groups(self) -> NDArray[np.int64] | None:
         """Return the labels of an activity model that has some."""

@@ -27,6 +27,7 @@ POSITIVE = Range("finite and positive", lambda value: value > 0)
 POSITIVE_OR_INF = Range("positive", lambda value: value > 0, infinite=True)
 NON_NEGATIVE = Range("finite and non-negative", lambda value: value >= 0)
 PROBABILITY = Range("strictly between 0 and 1", lambda value: (value > 0) & (value < 1))
+UNIT_INTERVAL = Range("between 0 and 1", lambda value: (value >= 0) & (value <= 1))
 FRACTION = Range("above 0 and at most 1", lambda value: (value > 0) & (value <= 1))
 FINITE = Range("real", np.isfinite)
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmvsolvers.metrics import Estimate, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
+import mmvsolvers as mmv
+from mmvsolvers.metrics import Estimate, bayes_error, error_rate, false_alarm, missed_detection, mse, nmse_db, roc
 
 
 def rng(seed=0):
@@ -193,7 +194,18 @@ def test_area_under_the_roc_is_the_chance_of_the_right_order(seed):
     assert roc(score, activity).auc == pytest.approx(np.mean((above > 0) + 0.5 * (above == 0)), abs=1e-12)
 
 
+def test_bayes_error_is_what_the_exact_posterior_errs():
+    data = mmv.generate(rng(), N=8, L=4, M=2, T=4000, noise_var=0.5, activity=mmv.IndependentActivity(0.3))
+    P = mmv.bayes(mmv.IndependentActivity(0.3), data).score
+    expected, true = bayes_error(P), error_rate(P > 0.5, data.activity)
+    assert expected.mean == pytest.approx(np.minimum(P, 1 - P).mean(), rel=1e-12)
+    assert true.low > 0.02
+    assert max(expected.low, true.low) < min(expected.high, true.high)
+
+
 BAD = [
+    (lambda: bayes_error([[0.5, 1.1]]), ValueError, "probability must be between 0 and 1; got 1.1"),
+    (lambda: bayes_error(0.5), ValueError, r"probability must have shape \(\.\.\., N\); got a scalar"),
     (lambda: mse(np.ones((2, 3, 4)), np.ones((2, 3, 5))), ValueError, r"same shape \(\.\.\., N, M\)"),
     (lambda: mse(np.ones(3), np.ones(3)), ValueError, r"same shape \(\.\.\., N, M\)"),
     (lambda: mse(np.ones((0, 3, 4)), np.ones((0, 3, 4))), ValueError, "no empty axis"),
