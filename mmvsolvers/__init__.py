@@ -18,7 +18,7 @@ from mmvsolvers.ml_mmse import mmse_estimate
 from mmvsolvers.named_scenarios import NamedScenario, named_scenario, named_scenarios
 from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.registry import SOLVERS, Solver, register
-from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
+from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult, best_of
 from mmvsolvers.scenario import Scenario, generate
 from mmvsolvers.shared_pilots import draw_shared_pilots, map_shared
 from mmvsolvers.solvers import *  # noqa: F403
@@ -58,6 +58,7 @@ __all__ = [
     "average",
     "bayes",
     "bayes_error",
+    "best_of",
     "best_threshold",
     "block_coherence",
     "coherence",

@@ -10,6 +10,7 @@ from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.data import MMVData
 from mmvsolvers.gibbs import gibbs
+from mmvsolvers.groups import by_group
 from mmvsolvers.result import SolverResult
 
 # Sweeps where the posterior has to be sampled: four times what ``gibbs`` makes by default.
@@ -91,8 +92,7 @@ def _one_of(data: MMVData, labels: NDArray[np.int64]) -> tuple[NDArray[np.float6
 
 def _all_of(data: MMVData, units: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.complexfloating]]:
     """Return P(unit) (T, G) and E[X] (T, N, M), where the units 0 … G-1 wake independently of each other."""
-    order = np.argsort(units, kind="stable")
-    first = np.append(np.flatnonzero(np.diff(units[order], prepend=-1)), data.N)
+    order, first = by_group(units)
     prob = data.activity_prob[order[first[:-1]]]
     root = np.sqrt(data.channel_var)
     rows = np.ascontiguousarray((data.A * root).T[order], np.complex128)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.groups import by_group
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.units import power_exponents, rescaled
 from mmvsolvers.validation import (
-    FINITE,
     NON_NEGATIVE,
     POSITIVE,
     PROBABILITY,
     Batch,
     as_count,
+    as_couplings,
     as_groups,
-    as_real,
     as_scalar,
 )
 
@@ -105,11 +105,10 @@ def gibbs(
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     seeds = np.random.SeedSequence(as_count("seed", seed, 0)).generate_state(2, np.uint64)
     label = as_groups(groups, batch.N, prob)
-    pairs = _as_couplings(couplings, batch.N)
+    pairs = as_couplings(couplings, batch.N)
     if groups is not None and couplings is not None:
         raise ValueError("couplings must not be given together with groups; couplings alone can say both")
-    order = np.argsort(label, kind="stable")
-    first = np.append(np.flatnonzero(np.diff(label[order], prepend=-1)), batch.N)
+    order, first = by_group(label)
     start = np.zeros((batch.T, 2, first.size - 1), np.bool_)
     start[:, 1] = True
     if groups is None and couplings is None:
@@ -153,15 +152,3 @@ def gibbs(
         n_iter=np.full(batch.T, max_iter),
         tol=tol,
     )
-
-
-def _as_couplings(couplings: ArrayLike | None, N: int) -> NDArray[np.float64]:
-    """Return couplings (N, N), or (0, 0) for none."""
-    if couplings is None:
-        return np.zeros((0, 0))
-    pairs = as_real("couplings", couplings, FINITE)
-    if pairs.shape != (N, N):
-        raise ValueError(f"couplings must have shape ({N}, {N}); got {pairs.shape}")
-    if np.diag(pairs).any() or not np.array_equal(pairs, pairs.T):
-        raise ValueError("couplings must be symmetric with a zero diagonal")
-    return np.ascontiguousarray(pairs)

@@ -2,19 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmvsolvers.groups import by_group
 from mmvsolvers.scores import matched_powers
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_array, as_choice, as_per_device, as_pilots
+from mmvsolvers.validation import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Batch,
+    as_array,
+    as_choice,
+    as_groups,
+    as_per_device,
+    as_pilots,
+)
 
 DEFAULT_LAM_FRACTION = 0.05
 
 
-def lambda_max(A: ArrayLike, Y: ArrayLike) -> NDArray[np.floating]:
-    """Return max_n ‖(AᴴY)_n‖₂, the smallest λ whose GROUP LASSO solution is zero.
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Groups of devices whose rows of X are zero together.
+
+    Attributes
+    ----------
+    order : ndarray of shape (N,), int64
+        The devices, group by group.
+    first : ndarray of shape (G + 1,), int64
+        Where each group begins there, and N.
+    """
+
+    order: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, groups: ArrayLike | None, N: int) -> Blocks | None:
+        """Validate labels (N,); None where every device is its own group."""
+        group = as_groups(groups, N, np.zeros(N))
+        return cls(*by_group(group)) if group.max() + 1 < N else None
+
+    def rotated(
+        self, A: NDArray[np.inexact]
+    ) -> tuple[tuple[NDArray[np.inexact], NDArray[np.inexact], NDArray[np.float64]], list[NDArray[np.inexact]]]:
+        """Rotate the pilots to be orthogonal within each group.
+
+        Returns, group by group, a_nᵀ and a_nᴴ (N, L) and ‖a_n‖² (N,); and the rotations V_g (K_g, K_g).
+        """
+        rows = np.zeros((A.shape[1], A.shape[0]), A.dtype)
+        squares = np.zeros(A.shape[1])
+        turns = []
+        for start, stop in pairwise(self.first):
+            left, sizes, right = np.linalg.svd(A[:, self.order[start:stop]])
+            sizes[sizes <= np.finfo(sizes.dtype).eps * max(A.shape[0], stop - start) * sizes[0]] = 0
+            rows[start : start + sizes.size] = (left[:, : sizes.size] * sizes).T
+            squares[start : start + sizes.size] = sizes.astype(np.float64) ** 2
+            turns.append(right.conj().T)
+        return (rows, rows.conj(), squares), turns
+
+    def turn(self, X: NDArray[np.inexact], turns: list[NDArray[np.inexact]]) -> NDArray[np.inexact]:
+        """Return the rows of X (..., N, M) in order, those of each group turned with its pilots."""
+        turned = np.ascontiguousarray(X[..., self.order, :])
+        for (start, stop), V in zip(pairwise(self.first), turns, strict=True):
+            turned[..., start:stop, :] = V.conj().T @ turned[..., start:stop, :]
+        return turned
+
+    def turn_back(self, X: NDArray[np.inexact], turns: list[NDArray[np.inexact]]) -> NDArray[np.inexact]:
+        """Undo ``turn``."""
+        back = np.empty_like(X)
+        for (start, stop), V in zip(pairwise(self.first), turns, strict=True):
+            back[..., self.order[start:stop], :] = V @ X[..., start:stop, :]
+        return back
+
+    def lengths(self, squares: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the lengths of the groups (..., G), from the squared lengths of rows (..., N)."""
+        return np.asarray(np.sqrt(np.add.reduceat(squares[..., self.order], self.first[:-1], axis=-1)))
+
+
+def lambda_max(
+    A: ArrayLike, Y: ArrayLike, *, weights: ArrayLike | str | None = None, groups: ArrayLike | None = None
+) -> NDArray[np.floating]:
+    """Return max_n ‖(AᴴY)_n‖₂/w_n, the smallest λ whose GROUP LASSO solution is zero.
 
     Parameters
     ----------
@@ -22,6 +93,8 @@ def lambda_max(A: ArrayLike, Y: ArrayLike) -> NDArray[np.floating]:
         Pilots.
     Y : array_like of shape (..., L, M)
         Received signals.
+    weights, groups
+        As in ``group_lasso_bcd``. With groups the length is that of a group's rows together.
 
     Returns
     -------
@@ -41,14 +114,22 @@ def lambda_max(A: ArrayLike, Y: ArrayLike) -> NDArray[np.floating]:
     >>> bool(mmv.group_lasso_bcd(A, Y, lam=5.0).X.any())
     False
     """
-    batch = Batch.of(A, Y).in_units(objective=2)
-    largest = batch.units.leave(_lambda_max(batch), (1, 1))
+    batch = Batch.of(A if weights is None else divide_by_weights(A, weights)[0], Y).in_units(objective=2)
+    largest = batch.units.leave(_lambda_max(batch, Blocks.of(groups, batch.N)), (1, 1))
     if not np.isfinite(largest).all():
         raise ValueError(f"A and Y must be in units whose products {batch.real_dtype.name} holds; got an infinite one")
     return largest.reshape(batch.leading)
 
 
-def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDArray[np.floating]:
+def duality_gap(
+    A: ArrayLike,
+    Y: ArrayLike,
+    X: ArrayLike,
+    lam: ArrayLike,
+    *,
+    weights: ArrayLike | str | None = None,
+    groups: ArrayLike | None = None,
+) -> NDArray[np.floating]:
     """Return by how much X may miss the GROUP LASSO optimum, in the units of the objective.
 
     With R = Y - AX, the point Θ = R·min(1, λ / max_n ‖(AᴴR)_n‖) is dual feasible, and the optimum lies above
@@ -65,6 +146,8 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
         Estimates to judge.
     lam : float or array_like of shape (...)
         λ ≥ 0.
+    weights, groups
+        Those of the problem; see ``group_lasso_bcd``.
 
     Returns
     -------
@@ -84,7 +167,11 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
     >>> float(mmv.duality_gap(A, Y, [[3.0], [0.0]], lam=1.0))
     3.0
     """
+    if weights is not None:
+        scaled, w = divide_by_weights(A, weights)
+        return duality_gap(scaled, Y, as_array("X", X) * w[:, np.newaxis], lam, groups=groups)
     received = Batch.of(A, Y)
+    blocks = Blocks.of(groups, received.N)
     estimate = as_array("X", X)
     if estimate.shape != (*received.leading, received.N, received.M):
         raise ValueError(f"X must have shape {(*received.leading, received.N, received.M)}; got {estimate.shape}")
@@ -93,7 +180,7 @@ def duality_gap(A: ArrayLike, Y: ArrayLike, X: ArrayLike, lam: ArrayLike) -> NDA
     lams = batch.per_problem("lam", lam, NON_NEGATIVE, unit=(1, 1))
     estimates = batch.units.enter(estimate.reshape(-1, batch.N, batch.M).astype(double), (-1, 1))
     gaps = [
-        _duality_gap(batch.A, *problem)
+        _duality_gap(batch.A, *problem, blocks)
         for problem in zip(batch.Y, estimates, lams, least_squares_bound(batch, lams), strict=True)
     ]
     return batch.units.leave(np.array(gaps), (0, 2)).reshape(batch.leading)
@@ -112,10 +199,10 @@ def divide_by_weights(A: ArrayLike, weights: ArrayLike | str) -> tuple[NDArray[n
     return pilots / w, w
 
 
-def regularisation(batch: Batch, lam: ArrayLike | None) -> NDArray[np.floating]:
+def regularisation(batch: Batch, lam: ArrayLike | None, blocks: Blocks | None = None) -> NDArray[np.floating]:
     """Return λ of every problem, (T,); by default ``DEFAULT_LAM_FRACTION`` of its λ_max."""
     if lam is None:
-        return (DEFAULT_LAM_FRACTION * _lambda_max(batch)).astype(batch.real_dtype)
+        return (DEFAULT_LAM_FRACTION * _lambda_max(batch, blocks)).astype(batch.real_dtype)
     return batch.per_problem("lam", lam, NON_NEGATIVE, unit=(1, 1))
 
 
@@ -133,30 +220,43 @@ def least_squares_bound(batch: Batch, lams: NDArray[np.floating]) -> NDArray[np.
     return bounds.astype(batch.real_dtype)
 
 
-def penalty_parameter(batch: Batch, lams: NDArray[np.floating], rho: ArrayLike | str | None) -> NDArray[np.floating]:
+def penalty_parameter(
+    batch: Batch, lams: NDArray[np.floating], rho: ArrayLike | str | None, blocks: Blocks | None = None
+) -> NDArray[np.floating]:
     """Return ADMM's first ρ of every problem, (T,); by rule where ``rho`` is None or "adaptive"."""
     if rho is None or isinstance(rho, str):
         if rho is not None:
             as_choice("rho", rho, ("adaptive",))
-        largest = _lambda_max(batch)
+        largest = _lambda_max(batch, blocks)
         fraction = np.divide(lams, largest, out=np.ones_like(lams), where=largest > 0)
-        default: NDArray[np.floating] = batch.N / 5 * np.clip(fraction, 0.01, 1.0)
+        sharing = batch.N if blocks is None else blocks.first.size - 1
+        default: NDArray[np.floating] = sharing / 5 * np.clip(fraction, 0.01, 1.0)
         return default.astype(batch.real_dtype)
     return batch.per_problem("rho", rho, POSITIVE)
 
 
-def _lambda_max(batch: Batch) -> NDArray[np.floating]:
-    largest = np.concatenate([power.max(axis=1) for _, power in matched_powers(batch)])
-    lengths: NDArray[np.floating] = np.sqrt(batch.M * largest)
+def _lambda_max(batch: Batch, blocks: Blocks | None) -> NDArray[np.floating]:
+    powers = (power for _, power in matched_powers(batch))
+    roots = (np.sqrt(power) if blocks is None else blocks.lengths(power) for power in powers)
+    lengths: NDArray[np.floating] = np.sqrt(batch.M) * np.concatenate([root.max(axis=1) for root in roots])
     return lengths.astype(batch.real_dtype)
 
 
 def _duality_gap(
-    A: NDArray[np.inexact], Y: NDArray[np.inexact], X: NDArray[np.inexact], lam: float, bound: float
+    A: NDArray[np.inexact],
+    Y: NDArray[np.inexact],
+    X: NDArray[np.inexact],
+    lam: float,
+    bound: float,
+    blocks: Blocks | None,
 ) -> float:
+    def lengths(rows: NDArray[np.inexact]) -> NDArray[np.floating]:
+        norms: NDArray[np.floating] = np.linalg.norm(rows, axis=1)
+        return norms if blocks is None else blocks.lengths(norms**2)
+
     R = Y - A @ X
-    primal = 0.5 * np.linalg.norm(R) ** 2 + lam * np.linalg.norm(X, axis=1).sum()
-    largest = np.linalg.norm(A.conj().T @ R, axis=1).max()
+    primal = 0.5 * np.linalg.norm(R) ** 2 + lam * lengths(X).sum()
+    largest = lengths(A.conj().T @ R).max()
     theta = R * (lam / largest if largest > lam else 1.0)
     dual = np.vdot(theta, Y).real - 0.5 * np.linalg.norm(theta) ** 2
     return float(primal - (dual if lam > 0 else bound))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
-from mmvsolvers.group_lasso import divide_by_weights, least_squares_bound, penalty_parameter, regularisation
+from mmvsolvers.group_lasso import Blocks, divide_by_weights, least_squares_bound, penalty_parameter, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
@@ -24,6 +25,7 @@ def group_lasso_admm(
     max_iter: int = 5000,
     tol: float = 1e-5,
     weights: ArrayLike | str | None = None,
+    groups: ArrayLike | None = None,
 ) -> SolverResult:
     """Solve GROUP LASSO, min_X ½‖AX - Y‖²_F + λ Σ_n ‖X_n‖₂, by ADMM with all rows of X updated in parallel.
 
@@ -48,6 +50,9 @@ def group_lasso_admm(
     weights : array_like of shape (N,) or "own", optional
         w_n > 0 of the penalty λ Σ_n w_n ‖X_n‖₂; 1 by default, the textbook's. "own" is ‖a_n‖/√L, which treats pilots
         of different norms alike and detects better; ``lam`` by default is then 0.05 times max_n ‖(AᴴY)_n‖/w_n.
+    groups : array_like of int, shape (N,), optional
+        Labels: the rows of X with one label are zero together, and the penalty is λ Σ_g ‖X_g‖_F over the labels, with
+        ``weights`` on the rows within: ‖(w_n X_n)_{n in g}‖_F.
 
     Returns
     -------
@@ -79,39 +84,37 @@ def group_lasso_admm(
     """
     if weights is not None:
         scaled, w = divide_by_weights(A, weights)
-        result = group_lasso_admm(scaled, Y, lam, rho=rho, max_iter=max_iter, tol=tol)
+        result = group_lasso_admm(scaled, Y, lam, rho=rho, max_iter=max_iter, tol=tol, groups=groups)
         assert result.X is not None, "this solver recovers the signal"
         X = result.X / w[:, np.newaxis]
         return replace(result, X=X, score=row_scores(X))
     batch = Batch.of(A, Y).in_units(objective=2)
-    lams = regularisation(batch, lam)
-    rhos = penalty_parameter(batch, lams, rho)
+    blocks = Blocks.of(groups, batch.N)
+    lams = regularisation(batch, lam, blocks)
+    rhos = penalty_parameter(batch, lams, rho, blocks)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
-    squares = (batch.A.real**2 + batch.A.imag**2).sum(axis=0)
-    conjugate, bound = np.ascontiguousarray(batch.A.conj().T), least_squares_bound(batch, lams)
-    adaptive = isinstance(rho, str)
+    bound, adaptive = least_squares_bound(batch, lams), isinstance(rho, str)
+    if blocks is None:
+        squares = (batch.A.real**2 + batch.A.imag**2).sum(axis=0)
+        solve_batch = partial(
+            kernels.group_lasso_admm.solve_batch, batch.A, np.ascontiguousarray(batch.A.conj().T), squares
+        )
+    else:
+        pilots, turns = blocks.rotated(batch.A)
+        solve_batch = partial(kernels.group_lasso_groups.split_batch, *pilots, blocks.first)
     X, objective, gap, n_iter = solve_in_parts(
-        lambda part: kernels.group_lasso_admm.solve_batch(
-            batch.A,
-            conjugate,
-            squares,
-            batch.Y[part],
-            lams[part],
-            bound[part],
-            rhos[part],
-            adaptive,
-            max_iter,
-            tol,
-        ),
+        lambda part: solve_batch(batch.Y[part], lams[part], bound[part], rhos[part], adaptive, max_iter, tol),
         batch.Y,
         batch.N,
     )
+    if blocks is not None:
+        X = blocks.turn_back(X, turns)
     result = batch.result(
         X=X,
         score=row_scores(X),
-        objective=batch.units.leave(objective, (0, 2)),
-        optimality=gap,
+        objective=batch.units.leave(objective.astype(batch.real_dtype, copy=False), (0, 2)),
+        optimality=gap.astype(batch.real_dtype, copy=False),
         n_iter=n_iter,
         tol=tol,
     )

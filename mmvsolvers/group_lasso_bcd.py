@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
-from mmvsolvers.group_lasso import divide_by_weights, lambda_max, least_squares_bound, regularisation
+from mmvsolvers.group_lasso import Blocks, divide_by_weights, lambda_max, least_squares_bound, regularisation
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_array, as_count, as_scalar
@@ -24,6 +25,7 @@ def group_lasso_bcd(
     tol: float = 1e-5,
     X0: ArrayLike | None = None,
     weights: ArrayLike | str | None = None,
+    groups: ArrayLike | None = None,
 ) -> SolverResult:
     """Solve GROUP LASSO, min_X ½‖AX - Y‖²_F + λ Σ_n ‖X_n‖₂, exactly minimising over one row of X after the other.
 
@@ -46,6 +48,9 @@ def group_lasso_bcd(
     weights : array_like of shape (N,) or "own", optional
         w_n > 0 of the penalty λ Σ_n w_n ‖X_n‖₂; 1 by default, the textbook's. "own" is ‖a_n‖/√L, which treats pilots
         of different norms alike and detects better; ``lam`` by default is then 0.05 times max_n ‖(AᴴY)_n‖/w_n.
+    groups : array_like of int, shape (N,), optional
+        Labels: the rows of X with one label are zero together, and the penalty is λ Σ_g ‖X_g‖_F over the labels, with
+        ``weights`` on the rows within: ‖(w_n X_n)_{n in g}‖_F.
 
     Returns
     -------
@@ -77,29 +82,36 @@ def group_lasso_bcd(
     if weights is not None:
         scaled, w = divide_by_weights(A, weights)
         start = None if X0 is None else as_array("X0", X0) * w[:, np.newaxis]
-        result = group_lasso_bcd(scaled, Y, lam, max_iter=max_iter, tol=tol, X0=start)
+        result = group_lasso_bcd(scaled, Y, lam, max_iter=max_iter, tol=tol, X0=start, groups=groups)
         assert result.X is not None, "this solver recovers the signal"
         X = result.X / w[:, np.newaxis]
         return replace(result, X=X, score=row_scores(X))
     batch = Batch.of(A, Y).in_units(objective=2)
-    lams = regularisation(batch, lam)
+    blocks = Blocks.of(groups, batch.N)
+    lams = regularisation(batch, lam, blocks)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     X = batch.start("X0", X0)
-    rows = np.ascontiguousarray(batch.A.T)
-    conjugate, bound = rows.conj(), least_squares_bound(batch, lams)
+    bound = least_squares_bound(batch, lams)
+    if blocks is None:
+        rows = np.ascontiguousarray(batch.A.T)
+        solve_batch = partial(kernels.group_lasso_bcd.solve_batch, rows, rows.conj())
+    else:
+        pilots, turns = blocks.rotated(batch.A)
+        solve_batch = partial(kernels.group_lasso_groups.descend_batch, *pilots, blocks.first)
+        X = blocks.turn(X, turns)
     objective, gap, n_iter = solve_in_parts(
-        lambda part: kernels.group_lasso_bcd.solve_batch(
-            rows, conjugate, batch.Y[part], lams[part], bound[part], X[part], max_iter, tol
-        ),
+        lambda part: solve_batch(batch.Y[part], lams[part], bound[part], X[part], max_iter, tol),
         batch.Y,
         batch.N,
     )
+    if blocks is not None:
+        X = blocks.turn_back(X, turns)
     result = batch.result(
         X=X,
         score=row_scores(X),
-        objective=batch.units.leave(objective, (0, 2)),
-        optimality=gap,
+        objective=batch.units.leave(objective.astype(batch.real_dtype, copy=False), (0, 2)),
+        optimality=gap.astype(batch.real_dtype, copy=False),
         n_iter=n_iter,
         tol=tol,
     )
@@ -143,6 +155,8 @@ def group_lasso_path(
     ratio: float = 0.01,
     max_iter: int = 1000,
     tol: float = 1e-5,
+    weights: ArrayLike | str | None = None,
+    groups: ArrayLike | None = None,
 ) -> GroupLassoPath:
     """Solve GROUP LASSO at ``n_lams`` values of λ, each solution starting from the one before.
 
@@ -158,7 +172,7 @@ def group_lasso_path(
         Number of points, at least 2.
     ratio : float
         Smallest over largest λ, strictly between 0 and 1.
-    max_iter, tol
+    max_iter, tol, weights, groups
         Of each point; see ``group_lasso_bcd``.
 
     Returns
@@ -187,9 +201,9 @@ def group_lasso_path(
     """
     n_lams = as_count("n_lams", n_lams, at_least=2)
     ratio = as_scalar("ratio", ratio, PROBABILITY)
-    lams = np.multiply.outer(np.geomspace(1.0, ratio, n_lams), lambda_max(A, Y))
+    lams = np.multiply.outer(np.geomspace(1.0, ratio, n_lams), lambda_max(A, Y, weights=weights, groups=groups))
     results: list[SolverResult] = []
     for lam in lams:
         X0 = results[-1].X if results else None
-        results.append(group_lasso_bcd(A, Y, lam, max_iter=max_iter, tol=tol, X0=X0))
+        results.append(group_lasso_bcd(A, Y, lam, max_iter=max_iter, tol=tol, X0=X0, weights=weights, groups=groups))
     return GroupLassoPath(lams, np.stack([result.X for result in results if result.X is not None]), tuple(results))

@@ -19,13 +19,19 @@ from mmvsolvers.validation import (
     PROBABILITY,
     Batch,
     as_array,
+    as_choice,
     as_count,
+    as_real,
     as_scalar,
 )
 
 # Σ⁻¹ has entries as large as 1/σ², and devices' q as small as one over their power in it. Single precision holds both
 # where the ratio of received power to noise times its machine precision is below this.
 SINGLE_PRECISION_LOSS = 3e-4
+# Updates by sparse Bayesian learning that make a dense start, from equal powers: what Y has above the noise, at least
+# this share of Y, spread over all devices.
+DENSE_UPDATES = 10
+LEAST_SHARE = 0.01
 
 
 def descend(
@@ -38,6 +44,7 @@ def descend(
     algorithm: str,
     max_iter: int,
     tol: float,
+    gamma0: ArrayLike | str | None = None,
 ) -> SolverResult:
     """Minimise f(α·g) - Σ_n log_odds_n α_n over 0 ⪯ α ⪯ upper, for every problem of a batch.
 
@@ -51,20 +58,22 @@ def descend(
     sigma2 = problem.entered("noise_var", given, (0, 2))
     # α is in units of Y's power over the pilots'.
     unit = np.ldexp(1.0, problem.units.exponents((-2, 2)))
-    value = np.empty((batch.T, batch.N), batch.real_dtype)
+    value = np.minimum(_start(problem, sigma2, channel_var, gamma0), upper / unit[:, None]).astype(batch.real_dtype)
     objective, optimality = np.empty(batch.T), np.empty(batch.T, batch.real_dtype)
     n_iter = np.empty(batch.T, np.int64)
     for chosen, real in _precisions(problem, sigma2):
         field = np.result_type(real, np.complex64)
+        reached = value[chosen].astype(real)
         shared = np.ascontiguousarray(problem.A.T, field), log_odds.astype(real), upper.astype(real)
         per_problem = (
             np.ascontiguousarray(problem.Y[chosen], field),
             sigma2[chosen].astype(real),
             unit[chosen].astype(real),
+            reached,
         )
         solve = partial(_descend, algorithm, *shared, *per_problem, max_iter, tol)
-        found = solve_in_parts(solve, per_problem[0], batch.N)
-        value[chosen], objective[chosen], optimality[chosen], n_iter[chosen] = found
+        objective[chosen], optimality[chosen], n_iter[chosen] = solve_in_parts(solve, per_problem[0], batch.N)
+        value[chosen] = reached
     objective += _log_det_unit(problem)
     return problem.result(
         X=None,
@@ -84,20 +93,72 @@ def _descend(
     Y: NDArray[np.inexact],
     noise_var: NDArray[np.floating],
     unit: NDArray[np.floating],
+    value: NDArray[np.floating],
     max_iter: int,
     tol: float,
     part: slice,
 ) -> Any:
     solve_batch = getattr(kernels, algorithm).solve_batch
-    return solve_batch(AT, Y[part], noise_var[part], log_odds, upper, unit[part], max_iter, tol)
+    return solve_batch(AT, Y[part], noise_var[part], log_odds, upper, unit[part], max_iter, tol, value[part])
+
+
+def _start(
+    problem: Batch,
+    noise_var: NDArray[np.floating],
+    channel_var: NDArray[np.floating] | None,
+    gamma0: ArrayLike | str | None,
+) -> NDArray[np.floating]:
+    """Return α of every device to start from, (T, N), in the problem's units."""
+    if gamma0 is None:
+        return np.zeros((problem.T, problem.N))
+    if isinstance(gamma0, str):
+        as_choice("gamma0", gamma0, ("dense",))
+        return _dense_start(problem, noise_var.astype(np.float64))
+    power = as_real("gamma0", gamma0, NON_NEGATIVE)
+    if power.shape not in ((problem.N,), (*problem.leading, problem.N)):
+        raise ValueError(
+            f"gamma0 must have shape {(problem.N,)} or {(*problem.leading, problem.N)}, or be 'dense'; "
+            f"got {power.shape}"
+        )
+    power = np.broadcast_to(power, (*problem.leading, problem.N)).reshape(problem.T, problem.N)
+    return problem.units.enter(power if channel_var is None else power / channel_var, (-2, 2))
+
+
+def _dense_start(problem: Batch, noise_var: NDArray[np.float64]) -> NDArray[np.float64]:
+    rows, Y = np.ascontiguousarray(problem.A.T, np.complex128), problem.Y.astype(np.complex128)
+    conjugate, gamma = rows.conj(), even_powers(rows, Y, noise_var)
+    solve_batch = kernels.m_sbl.solve_batch
+    solve_in_parts(
+        lambda part: solve_batch(rows, conjugate, Y[part], noise_var[part], False, DENSE_UPDATES, 0.0, gamma[part]),
+        Y,
+        problem.N,
+    )
+    return gamma
+
+
+def even_powers(
+    rows: NDArray[np.inexact], Y: NDArray[np.inexact], noise_var: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return for every problem the power that, alike for all devices, explains that of Y, (T, N)."""
+    received = np.sum(np.abs(Y) ** 2, axis=(1, 2)) / Y.shape[2]
+    above = np.maximum(received - Y.shape[1] * noise_var, LEAST_SHARE * received)
+    return np.repeat(above[:, None] / np.sum(np.abs(rows) ** 2), len(rows), axis=1)
 
 
 def maximise_likelihood(
-    batch: Batch, noise_var: ArrayLike, *, algorithm: str, max_iter: int, tol: float
+    batch: Batch,
+    noise_var: ArrayLike,
+    *,
+    algorithm: str,
+    max_iter: int,
+    tol: float,
+    gamma0: ArrayLike | str | None = None,
 ) -> SolverResult:
     """Maximise the likelihood of every problem of a batch: MAP with even odds, unit channels and no bound."""
     log_odds, upper = np.zeros(batch.N), np.full(batch.N, np.inf)
-    return descend(batch, noise_var, log_odds, None, upper, algorithm=algorithm, max_iter=max_iter, tol=tol)
+    return descend(
+        batch, noise_var, log_odds, None, upper, algorithm=algorithm, max_iter=max_iter, tol=tol, gamma0=gamma0
+    )
 
 
 def maximise_posterior(
@@ -110,6 +171,7 @@ def maximise_posterior(
     algorithm: str,
     max_iter: int,
     tol: float,
+    gamma0: ArrayLike | str | None = None,
 ) -> SolverResult:
     """Maximise the posterior probability of every problem of a batch; arguments as in ``map_cd``."""
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
@@ -118,7 +180,9 @@ def maximise_posterior(
     if np.isinf(bound[prob > 0.5]).any():
         raise ValueError("upper must be finite where activity_prob > 0.5, where the objective is unbounded; got inf")
     log_odds = np.log(prob / (1 - prob)) / batch.M
-    result = descend(batch, noise_var, log_odds, gain, bound, algorithm=algorithm, max_iter=max_iter, tol=tol)
+    result = descend(
+        batch, noise_var, log_odds, gain, bound, algorithm=algorithm, max_iter=max_iter, tol=tol, gamma0=gamma0
+    )
     return replace(result, objective=result.objective - float(np.log1p(-prob).sum()) / batch.M)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.likelihood import even_powers
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_choice, as_count, as_scalar
-
-# By default all devices start with one power: what Y has above the noise, at least this share of Y, spread over them.
-LEAST_SHARE = 0.01
 
 
 def m_sbl(
@@ -87,7 +85,7 @@ def m_sbl(
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     rows, received = np.ascontiguousarray(batch.A.T, np.complex128), batch.Y.astype(np.complex128)
     if gamma0 is None:
-        gamma = _even_powers(rows, received, sigma2)
+        gamma = even_powers(rows, received, sigma2)
     else:
         gamma = np.tile(batch.per_device("gamma0", gamma0, POSITIVE).astype(np.float64), (batch.T, 1))
     conjugate = rows.conj()
@@ -108,12 +106,3 @@ def m_sbl(
     )
     warn_about("m_sbl", result, tol)
     return result
-
-
-def _even_powers(
-    rows: NDArray[np.inexact], Y: NDArray[np.inexact], noise_var: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return for every problem the power that, alike for all devices, explains that of Y, (T, N)."""
-    received = np.sum(np.abs(Y) ** 2, axis=(1, 2)) / Y.shape[2]
-    above = np.maximum(received - Y.shape[1] * noise_var, LEAST_SHARE * received)
-    return np.repeat(above[:, None] / np.sum(np.abs(rows) ** 2), len(rows), axis=1)

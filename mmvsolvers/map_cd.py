@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.groups import by_group
 from mmvsolvers.likelihood import maximise_posterior
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import (
@@ -15,11 +16,12 @@ from mmvsolvers.validation import (
     PROBABILITY,
     Batch,
     as_count,
+    as_couplings,
     as_groups,
     as_scalar,
 )
 
-# Random orders in which groups flip.
+# Random orders in which groups, or devices with couplings, flip.
 N_ORDERS = 8
 
 
@@ -31,7 +33,9 @@ def map_cd(
     *,
     channel_var: ArrayLike = 1.0,
     groups: ArrayLike | None = None,
+    couplings: ArrayLike | None = None,
     upper: ArrayLike | None = None,
+    gamma0: ArrayLike | str | None = None,
     max_iter: int = 1000,
     tol: float = 1e-3,
 ) -> SolverResult:
@@ -57,9 +61,15 @@ def map_cd(
         Labels: the devices of a label are active together and have one ε. α is then 0 or 1 for each group, since the
         objective over the box between has poor local minima: groups flip one after the other while that lowers the
         objective, in eight random orders, always the same, and the best end is taken.
+    couplings : array_like of shape (N, N), optional
+        c, symmetric with zero diagonal: log p(α) gains Σ_{n<m} c_nm α_n α_m, as in ``gibbs`` (Jiang, Cui, 2020). α is
+        then 0 or 1, found by flips of single devices as those of groups are. Not together with ``groups``.
     upper : float or array_like of shape (N,), optional
         Largest α; ``np.inf`` for none. By default none where ε ≤ ½, and 1 where ε > ½, since the objective is
-        unbounded below there. Not together with ``groups``.
+        unbounded below there. Not together with ``groups`` or ``couplings``.
+    gamma0 : "dense" or array_like of shape (N,) or (..., N), optional
+        Powers γ = α·g to start from, as in ``ml_cd``, whose start knows nothing of ε; those above ``upper`` begin at
+        it. Not together with ``groups`` or ``couplings``.
     max_iter : int
         Most sweeps over the devices.
     tol : float
@@ -69,7 +79,7 @@ def map_cd(
     -------
     SolverResult
         ``score`` is α (..., N), ``X`` None, ``objective`` the function above, ``optimality`` the largest scaled step
-        left; with ``groups``, by how much another flip would lower the objective.
+        left; with ``groups`` or ``couplings``, by how much another flip would lower the objective.
 
     Raises
     ------
@@ -99,33 +109,41 @@ def map_cd(
     batch = Batch.of(A, Y)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
     gain = batch.per_device("channel_var", channel_var, POSITIVE)
-    group = as_groups(groups, batch.N, prob)
-    if group.max() + 1 < batch.N:
-        if upper is not None:
-            raise ValueError("upper must not be given together with groups, whose α is 0 or 1")
-        result = _flip_groups(batch, noise_var, prob, gain, group, max_iter=max_iter, tol=tol)
+    group, pairs = as_groups(groups, batch.N, prob), as_couplings(couplings, batch.N)
+    if groups is not None and couplings is not None:
+        raise ValueError("couplings must not be given together with groups; couplings alone can say both")
+    if group.max() + 1 < batch.N or couplings is not None:
+        for name, value in (("upper", upper), ("gamma0", gamma0)):
+            if value is not None:
+                raise ValueError(f"{name} must not be given together with groups or couplings, where α is 0 or 1")
+        result = _flip(batch, noise_var, prob, gain, group, pairs, max_iter=max_iter, tol=tol)
         warn_about("map_cd", result, tol)
         return result
-    result = maximise_posterior(batch, noise_var, prob, gain, upper, algorithm="map_cd", max_iter=max_iter, tol=tol)
+    result = maximise_posterior(
+        batch, noise_var, prob, gain, upper, algorithm="map_cd", max_iter=max_iter, tol=tol, gamma0=gamma0
+    )
     warn_about("map_cd", result, tol)
     return result
 
 
-def _flip_groups(
+def _flip(
     batch: Batch,
     noise_var: ArrayLike,
     prob: NDArray[np.floating],
     gain: NDArray[np.floating],
     group: NDArray[np.int64],
+    pairs: NDArray[np.float64],
     *,
     max_iter: int,
     tol: float,
 ) -> SolverResult:
-    """Minimise the objective over activities of 0 or 1, one for each of the groups 0 … G-1 in ``group`` (N,)."""
+    """Minimise the objective over activities of 0 or 1, one for each of the groups 0 … G-1 in ``group`` (N,).
+
+    ``pairs`` are couplings (N, N) of groups of one device each, or (0, 0).
+    """
     sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE).astype(np.float64)
     max_iter, tol = as_count("max_iter", max_iter), as_scalar("tol", tol, NON_NEGATIVE)
-    order = np.argsort(group, kind="stable")
-    first = np.append(np.flatnonzero(np.diff(group[order], prepend=-1)), batch.N)
+    order, first = by_group(group)
     prob_of_group = prob[order[first[:-1]]]
     rows = (batch.A.T * np.sqrt(gain.astype(np.float64))[:, None]).astype(np.complex128)
     Y = batch.Y.astype(np.complex128, copy=False)
@@ -133,7 +151,7 @@ def _flip_groups(
     seed = np.random.SeedSequence(0).generate_state(1, np.uint64)[0]
     active, level, left, n_iter = solve_in_parts(
         lambda part: kernels.map_groups.solve_batch(
-            grouped, first, Y[part], sigma2[part], log_odds, seed, N_ORDERS, max_iter
+            grouped, first, Y[part], sigma2[part], log_odds, pairs, seed, N_ORDERS, max_iter
         ),
         Y,
         batch.N,

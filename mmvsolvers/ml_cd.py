@@ -9,13 +9,21 @@ from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import Batch
 
 
-def ml_cd(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, *, max_iter: int = 1000, tol: float = 1e-3) -> SolverResult:
+def ml_cd(
+    A: ArrayLike,
+    Y: ArrayLike,
+    noise_var: ArrayLike,
+    *,
+    gamma0: ArrayLike | str | None = None,
+    max_iter: int = 1000,
+    tol: float = 1e-3,
+) -> SolverResult:
     """Estimate the power γ of every device by maximum likelihood, one exact coordinate minimisation after the other.
 
     Minimises over γ ⪰ 0 the negative log-likelihood f(γ) = log|Σ| + tr(Σ⁻¹YYᴴ)/M with Σ = A diag(γ) Aᴴ + σ²I. γ is
     activity times channel power, so unknown large-scale fading is allowed. f is not convex: the answer is a stationary
-    point, found from γ = 0. Where the noise is too weak for single precision to hold Σ⁻¹, single-precision data are
-    computed with in double precision.
+    point, by default that found from γ = 0; several starts and ``best_of`` find lower ones. Where the noise is too weak
+    for single precision to hold Σ⁻¹, single-precision data are computed with in double precision.
 
     Parameters
     ----------
@@ -25,6 +33,10 @@ def ml_cd(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, *, max_iter: int = 1
         Received signals of any number of problems that share A.
     noise_var : float or array_like of shape (...)
         σ², the noise variance of one complex entry of Y.
+    gamma0 : "dense" or array_like of shape (N,) or (..., N), optional
+        Powers γ ⪰ 0 to start from; 0 by default, the textbook's. "dense" starts from what a few updates of sparse
+        Bayesian learning (``m_sbl``) make of equal powers: at short pilots it ends in other stationary points,
+        with fewer errors on average.
     max_iter : int
         Most sweeps over the devices.
     tol : float
@@ -61,6 +73,8 @@ def ml_cd(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, *, max_iter: int = 1
     >>> mmv.ml_cd(A, Y, noise_var=0.01).score.round(1).tolist()
     [4.0, 0.0, 0.0]
     """
-    result = maximise_likelihood(Batch.of(A, Y), noise_var, algorithm="map_cd", max_iter=max_iter, tol=tol)
+    result = maximise_likelihood(
+        Batch.of(A, Y), noise_var, algorithm="map_cd", max_iter=max_iter, tol=tol, gamma0=gamma0
+    )
     warn_about("ml_cd", result, tol)
     return result

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +108,52 @@ class SolverResult:
             f"SolverResult(X={shape}, score={self.score.dtype}{self.score.shape}, "
             f"converged={int(self.converged.sum())}/{self.converged.size}, diverged={int(self.diverged.sum())})"
         )
+
+
+def best_of(results: Sequence[SolverResult]) -> SolverResult:
+    """Keep, problem by problem, the result with the least objective: of one solver from several starts, say.
+
+    Parameters
+    ----------
+    results : sequence of SolverResult
+        Of the same problems and the same objective.
+
+    Returns
+    -------
+    SolverResult
+        Where objectives are equal, the first one; NaN loses.
+
+    Raises
+    ------
+    ValueError
+        If there are no results, or of different shapes.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> scenario = mmv.Scenario(N=40, L=8, M=2, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
+    >>> data = scenario.draw(np.random.default_rng(0), 3)
+    >>> starts = [mmv.ml_cd(data.A, data.Y, 0.1, gamma0=start) for start in (None, "dense")]
+    >>> best = mmv.best_of(starts)
+    >>> bool((best.objective <= starts[0].objective).all())
+    True
+    """
+    if not results:
+        raise ValueError("results must not be empty")
+    shapes = [(result.score.shape, None if result.X is None else result.X.shape) for result in results]
+    if any(shape != shapes[0] for shape in shapes):
+        raise ValueError(f"results must be of the same problems; got scores and signals of shapes {shapes}")
+    objectives = np.stack([result.objective for result in results])
+    best = np.argmin(np.where(np.isnan(objectives), np.inf, objectives), axis=0)
+
+    def kept(name: str) -> Any:
+        if getattr(results[0], name) is None:
+            return None
+        values = np.stack([getattr(result, name) for result in results])
+        index = best.reshape(1, *best.shape, *(1,) * (values.ndim - 1 - best.ndim))
+        return np.take_along_axis(values, index, axis=0)[0]
+
+    return SolverResult(**{field.name: kept(field.name) for field in fields(SolverResult)})
 
 
 def _callers_level() -> int:

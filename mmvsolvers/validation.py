@@ -138,6 +138,18 @@ def as_groups(groups: ArrayLike | None, N: int, prob: NDArray[np.float64]) -> ND
     return group.astype(np.int64)
 
 
+def as_couplings(couplings: ArrayLike | None, N: int) -> NDArray[np.float64]:
+    """Return couplings (N, N), or (0, 0) for none."""
+    if couplings is None:
+        return np.zeros((0, 0))
+    pairs = as_real("couplings", couplings, FINITE)
+    if pairs.shape != (N, N):
+        raise ValueError(f"couplings must have shape ({N}, {N}); got {pairs.shape}")
+    if np.diag(pairs).any() or not np.array_equal(pairs, pairs.T):
+        raise ValueError("couplings must be symmetric with a zero diagonal")
+    return np.ascontiguousarray(pairs)
+
+
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of the named choices."""
     if value not in choices:

@@ -112,6 +112,37 @@ def test_knowing_the_groups_saves_most_errors():
     assert np.mean((told > 0.5) != data.activity) < 0.35 * np.mean((plain > best) != data.activity)
 
 
+def test_couplings_have_the_least_objective_of_all_activities():
+    A, Y, _ = make_problem(8, 4, 2, T=6)
+    eps = np.linspace(0.1, 0.6, 8)
+    c = np.random.default_rng(0).normal(0, 3, (8, 8))
+    c = np.triu(c, 1) + np.triu(c, 1).T
+    found = mmv.map_cd(A, Y, 0.5, eps, couplings=c)
+    states = [np.array(state) for state in itertools.product([0.0, 1.0], repeat=8)]
+    differ = 0
+    for t in range(len(Y)):
+        prior = [np.sum(np.log(np.where(state > 0, eps, 1 - eps))) + state @ c @ state / 2 for state in states]
+        fit = [oracles.negative_log_likelihood(A, Y[t], 0.5, state) for state in states]
+        objective = np.array(fit) - np.array(prior) / 2
+        np.testing.assert_array_equal(found.score[t], states[int(np.argmin(objective))])
+        assert found.objective[t] == pytest.approx(objective.min(), rel=1e-9)
+        alone = np.array(fit) - [np.sum(np.log(np.where(state > 0, eps, 1 - eps))) / 2 for state in states]
+        differ += np.argmin(alone) != np.argmin(objective)
+    assert differ > 0
+    assert (found.optimality == 0).all()
+
+
+def test_couplings_are_of_devices():
+    A, Y, _ = make_problem(6, 4, 2)
+    pairs = np.zeros((6, 6))
+    with pytest.raises(ValueError, match="couplings must not be given together with groups"):
+        mmv.map_cd(A, Y, 0.1, 0.1, groups=np.arange(6), couplings=pairs)
+    with pytest.raises(ValueError, match="couplings must be symmetric"):
+        mmv.map_cd(A, Y, 0.1, 0.1, couplings=pairs + np.eye(6))
+    with pytest.raises(ValueError, match="gamma0 must not be given together with groups or couplings"):
+        mmv.map_cd(A, Y, 0.1, 0.1, couplings=pairs, gamma0="dense")
+
+
 def test_groups_have_no_box():
     A, Y, _ = make_problem(6, 4, 2)
     with pytest.raises(ValueError, match="upper must not be given together with groups"):

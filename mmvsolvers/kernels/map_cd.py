@@ -269,6 +269,18 @@ def rebuild_inverse(AT, noise_var, value, inverse):
 
 
 @njit()
+def set_inverse(AT, noise_var, value, inverse):
+    """Set ``inverse`` to Σ⁻¹ at the start, which is I/σ² where all devices are silent."""
+    for n in range(value.size):
+        if value[n] > 0.0:
+            rebuild_inverse(AT, noise_var, value, inverse)
+            return
+    for i in range(inverse.shape[0]):
+        for j in range(inverse.shape[0]):
+            inverse[i, j] = (i == j) / noise_var
+
+
+@njit()
 def whitener(rows, noise_var):
     """Return W, lower triangular, with WΣWᴴ = I for Σ = Σ_k rows_kᵀ rows_k* + σ²I, without ever forming Σ.
 
@@ -395,14 +407,12 @@ def workspace(AT, M, value):
 
 @njit()
 def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
-    """Solve one problem from ``value`` (N,) = 0, in place; return objective, optimality and sweeps done."""
+    """Solve one problem from ``value`` (N,), in place; return objective, optimality and sweeps done."""
     state, scratch = workspace(AT, Y.shape[1], value)
     order = np.arange(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
     done, stalled = 0, 0
     optimality, largest, smallest, rebuilt_at = np.inf, np.inf, np.inf, 0.0
-    for i in range(Y.shape[0]):
-        for j in range(Y.shape[0]):
-            state.inverse[i, j] = (i == j) / noise_var
+    set_inverse(AT, noise_var, value, state.inverse)
     while optimality > tol and done < max_iter and stalled < STALL:
         error = step_error(column_norms, state, rebuilt_at)
         if error > STEP_ERROR and (tol == 0.0 or error > STEP_ERROR_FRACTION * min(largest, 1.0)):
@@ -430,15 +440,13 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
 
 
 @njit(parallel=True)
-def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol):
-    """Solve T problems in parallel.
+def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
+    """Solve T problems in parallel, from ``value`` (T, N), in place.
 
     AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), unit what one ``value`` is worth in them (T,).
-    Returns value (T, N), objective (T,), optimality (T,) and n_iter (T,).
+    Returns objective (T,), optimality (T,) and n_iter (T,).
     """
     T = Y.shape[0]
-    N = AT.shape[0]
-    value = np.zeros((T, N), noise_var.dtype)
     objectives = np.empty(T, noise_var.dtype)
     optimality = np.empty(T, noise_var.dtype)
     n_iter = np.empty(T, np.int64)
@@ -448,4 +456,4 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol):
         objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], noise_var[t], column_norms, prior, max_iter, tol, value[t]
         )
-    return value, objectives, optimality, n_iter
+    return objectives, optimality, n_iter

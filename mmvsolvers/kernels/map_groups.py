@@ -69,14 +69,14 @@ def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
 
 
 @njit(parallel=True)
-def solve_batch(rows, first, Y, noise_var, log_odds, seed, n_orders, max_iter):
+def solve_batch(rows, first, Y, noise_var, log_odds, couplings, seed, n_orders, max_iter):
     """Solve T problems in parallel.
 
     rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
-    log_odds (G,). Returns active (T, G), log-posterior from silence, largest gain and sweeps (T,).
+    log_odds (G,), couplings (N, N) of groups of one device, or (0, 0). Returns active (T, G), log-posterior from
+    silence, largest gain and sweeps (T,).
     """
     T = Y.shape[0]
-    couplings = np.zeros((0, 0))
     model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, 1.0)
     active = np.zeros((T, first.size - 1), np.bool_)
     level, gain, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)

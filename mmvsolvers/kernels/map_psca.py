@@ -284,14 +284,13 @@ def solve(AT, Y, noise_var, prior, max_iter, tol, value):
 
 
 @njit(parallel=True)
-def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol):
-    """Solve T problems in parallel.
+def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
+    """Solve T problems in parallel, from ``value`` (T, N) or, to a tolerance, from a matched filter, in place.
 
     AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), unit what one ``value`` is worth in them (T,).
-    Returns value (T, N), objective (T,), optimality (T,) and n_iter (T,).
+    Returns objective (T,), optimality (T,) and n_iter (T,).
     """
     T = Y.shape[0]
-    value = np.zeros((T, AT.shape[0]), noise_var.dtype)
     objectives = np.empty(T)
     optimality = np.empty(T, noise_var.dtype)
     n_iter = np.empty(T, np.int64)
@@ -302,4 +301,4 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol):
         else:
             objectives[t], optimality[t] = iterate(AT, Y[t], noise_var[t], prior, max_iter, value[t])
             n_iter[t] = max_iter
-    return value, objectives, optimality, n_iter
+    return objectives, optimality, n_iter
