@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mmvsolvers_nn.configuration import Architecture, Configuration, Optimisation, build
     from mmvsolvers_nn.coupled import CoupledAMPNN, CoupledMAPNN
     from mmvsolvers_nn.files import load_weights, save_weights
+    from mmvsolvers_nn.parallel import PSCANN
     from mmvsolvers_nn.schemes import SCHEMES, Scheme
     from mmvsolvers_nn.training import TrainingError, train
 
@@ -19,12 +20,14 @@ _HOMES = {
     "configuration": ("Architecture", "Configuration", "Optimisation", "build"),
     "coupled": ("CoupledAMPNN", "CoupledMAPNN"),
     "files": ("load_weights", "save_weights"),
+    "parallel": ("PSCANN",),
     "schemes": ("SCHEMES", "Scheme"),
     "training": ("TrainingError", "train"),
 }
 __all__ = [
     "AMPNN",
     "MAPNN",
+    "PSCANN",
     "SCHEMES",
     "Architecture",
     "AutoEncoder",

@@ -330,11 +330,7 @@ class MAPNN(AutoEncoder):
         correction: Network | None = None,
     ) -> None:
         if U:
-            # Fully connected outputs are log-odds already.
-            is_map = residual or (V == 0 and correction is None)
-            calibration = Calibration(_MAP_SLOPE, _MAP_MIDPOINT) if is_map else nn.Identity()
-            approximation = MAP(U, noise_var, activity_prob)
-            decoder = support_decoder(A, approximation, V, width, residual, correction, calibration)
+            decoder = activity_decoder(A, MAP(U, noise_var, activity_prob), V, width, residual, correction)
         else:
             decoder = covariance_decoder(A, V, width, correction)
         super().__init__(encoder_of(A, learn_pilots), decoder)
@@ -369,6 +365,16 @@ def support_decoder(
     N = as_pilots("A", A).shape[1]
     correction = CorrectionPart(N, N, V, width or 4 * N, residual=residual, network=own)
     return SupportDecoder(approximation, correction, calibration)
+
+
+def activity_decoder(
+    A: ArrayLike, approximation: ApproximationPart, V: int, width: int | None, residual: bool, own: Network | None
+) -> SupportDecoder:
+    """Return a decoder that corrects the activities α of an approximation part."""
+    # Fully connected outputs are log-odds already.
+    is_activity = residual or (V == 0 and own is None)
+    calibration = Calibration(_MAP_SLOPE, _MAP_MIDPOINT) if is_activity else nn.Identity()
+    return support_decoder(A, approximation, V, width, residual, own, calibration)
 
 
 def covariance_decoder(A: ArrayLike, V: int, width: int | None, own: Network | None) -> SupportDecoder:

@@ -109,6 +109,15 @@ _ALL = (
         unrolls="map_cd",
         compared_with=("ml_cd", "map_cd"),
     ),
+    Scheme(
+        name="psca_nn",
+        label="PSCA-NN",
+        model="mmvsolvers_nn.parallel:PSCANN",
+        options={"U": 15, "V": 3, "residual": True},
+        needs=("noise_var", "activity_prob"),
+        unrolls="map_psca",
+        compared_with=("ml_cd", "map_cd", "map_psca"),
+    ),
 )
 SCHEMES: Mapping[str, Scheme] = MappingProxyType({scheme.name: scheme for scheme in _ALL})
 

@@ -8,17 +8,10 @@ import typer
 
 from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model, value_of
+from mmvsolvers_nn.schemes import SCHEMES
 
-
-class Scheme(StrEnum):
-    """The learned schemes."""
-
-    GROUP_LASSO_NN = "group_lasso_nn"
-    AMP_NN = "amp_nn"
-    COVARIANCE_NN = "covariance_nn"
-    MAP_NN = "map_nn"
-    COUPLED_AMP_NN = "coupled_amp_nn"
-    COUPLED_MAP_NN = "coupled_map_nn"
+# What typer offers as choices: the names of all schemes.
+Scheme = StrEnum("Scheme", {name.upper(): name for name in SCHEMES})  # type: ignore[misc]
 
 
 def train(

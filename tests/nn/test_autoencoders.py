@@ -26,11 +26,13 @@ def unrolled(scheme: str, A: torch.Tensor, Y: torch.Tensor, U: int) -> functiona
         return functional.group_lasso_admm(A, Y, 2.0, rho=1.0, n_iter=U)
     if SCHEMES[scheme].unrolls == "amp_mmse":
         return functional.amp_mmse(A, Y, 0.2, damping=SCHEMES[scheme].options["damping"], n_iter=U)
+    if scheme == "psca_nn":
+        return functional.map_psca(A, Y, 0.05, 0.2, step=1.0, n_iter=U)
     return functional.map_cd(A, Y, 0.05, 0.2, n_iter=U)
 
 
 @pytest.mark.parametrize(("V", "residual"), [(0, False), (3, True)], ids=["V=0", "residual"])
-@pytest.mark.parametrize("scheme", ["group_lasso_nn", "amp_nn", "map_nn", "coupled_amp_nn"])
+@pytest.mark.parametrize("scheme", ["group_lasso_nn", "amp_nn", "map_nn", "coupled_amp_nn", "psca_nn"])
 @torch.no_grad()
 def test_the_untrained_decoder_is_the_solver_that_it_unrolls(scheme, V, residual):
     model = make(scheme, U=5, V=V, residual=residual)
@@ -142,6 +144,7 @@ def test_detection_uses_the_fitted_threshold():
         ("group_lasso_nn", {"A", "threshold", "lam", "rho"}),
         ("amp_nn", {"A", "threshold", "activity_prob"}),
         ("map_nn", {"A", "threshold", "activity_prob"}),
+        ("psca_nn", {"A", "threshold", "activity_prob", "step"}),
         ("covariance_nn", {"A", "threshold"}),
     ],
 )
@@ -160,6 +163,17 @@ def test_untrained_coupled_map_scores_by_the_posterior_log_odds_at_maps_answer()
         activity = functional.map_cd(A, Y, 0.05, 0.2, upper=1.0, n_iter=1, start=(activity,)).score
     wanted = np.log(0.2 / 0.8) + functional.likelihood_ratio(A, Y, 0.05, activity)
     torch.testing.assert_close(model.decode(Y).score, wanted, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_parallel_map_takes_the_first_steps_where_it_is_cut_short():
+    model = make("psca_nn", U=4, V=0)
+    part = model.decoder.approximation
+    part.log_step.copy_(torch.tensor([0.5, 1.5, 1.0, 0.7]).log())
+    part.U = 2
+    Y, A = received(model), model.encoder()
+    wanted = functional.map_psca(A, Y, 0.05, 0.2, step=torch.tensor([0.5, 1.5]), n_iter=2)
+    torch.testing.assert_close(model.decode(Y).score, wanted.score, rtol=1e-5, atol=1e-7)
 
 
 class Shrink(torch.nn.Module):
