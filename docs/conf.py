@@ -1,5 +1,8 @@
 """How the documentation is built: ``sphinx-build -W docs build/site``, offline."""
 
+import re
+from typing import Any
+
 import mmvsolvers
 
 project = "mmvsolvers"
@@ -27,8 +30,6 @@ html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secon
 html_show_sourcelink = False
 
 autosummary_generate = True
-autosummary_imported_members = True
-autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # numpydoc says the types in the field's words
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
@@ -44,3 +45,16 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing", "myst.header"]
+
+
+# Absolute values in docstrings, |x|, are no substitutions; ``literals`` and code stay as they are.
+_BARS = re.compile(r"(``.*?``|>>>.*)|\|")
+
+
+def _escape_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = [_BARS.sub(lambda found: found[1] or r"\|", line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Register what Sphinx calls."""
+    app.connect("autodoc-process-docstring", _escape_bars, priority=400)

@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,13 @@ def test_signatures_name_their_types(name):
     if not issubclass(type(PUBLIC[name]), type) or "__init__" in vars(PUBLIC[name]):
         annotations = inspect.signature(PUBLIC[name]).parameters.values()
         assert not any("Union[" in str(parameter) or "_typing" in str(parameter) for parameter in annotations)
+
+
+def test_the_reference_lists_every_public_name():
+    pages = {"mmvsolvers": mmvsolvers, "mmvsolvers_nn": mmvsolvers_nn, "functional": functional}
+    for page, package in pages.items():
+        text = (Path(__file__).parent.parent / "docs" / "api" / f"{page}.rst").read_text().splitlines()
+        listed = [line.strip() for line in text if line.startswith("   ") and not line.strip().startswith(":")]
+        missing = {*package.__all__} - {"__version__", *listed}
+        assert not missing, f"add them to docs/api/{page}.rst"
+        assert {*listed} <= {*package.__all__}
