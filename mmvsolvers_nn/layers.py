@@ -7,6 +7,7 @@ turns a layer's computation from complex64 to complex128.
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -317,8 +318,7 @@ class Threshold(nn.Module):
 
 
 def _real_view(A: ArrayLike) -> Tensor:
-    pilots = torch.as_tensor(as_pilots("A", A)).to(torch.complex64)
-    return torch.view_as_real(pilots.resolve_conj()).clone()
+    return torch.view_as_real(torch.from_numpy(as_pilots("A", A).astype(np.complex64)))
 
 
 def log_odds_of(activity_prob: ArrayLike) -> Tensor:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmvsolvers.cli.packages import require
+from mmvsolvers.cli.scenario_options import PilotDraws, ScenarioOptions, Seed, TestSamples, TrainSamples, with_scenario
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,16 +14,19 @@ if TYPE_CHECKING:
     from mmvsolvers_nn.evaluation import Row
 
 
+@with_scenario("scenario", "N", "L", "pilots")
 def evaluate(
+    said: ScenarioOptions,
     weights: Annotated[Path, typer.Argument(help="Directory of a training run.")],
-    n_test: Annotated[int, typer.Option("--samples", min=1, help="Test samples for each pilot matrix.")] = 1000,
-    n_train: Annotated[
-        int, typer.Option("--train-samples", min=1, help="Samples that thresholds are learned on.")
-    ] = 2000,
-    n_draws: Annotated[int, typer.Option("--pilot-draws", min=1, help="Gaussian pilots to average over.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Of samples and Gaussian pilots.")] = 1,
+    n_test: TestSamples = 1000,
+    n_train: TrainSamples = 2000,
+    n_draws: PilotDraws = 5,
+    seed: Seed = 1,
 ) -> None:
-    """Compare trained weights with classical solvers over learned and Gaussian pilots."""
+    """Compare trained weights with classical solvers over learned and Gaussian pilots.
+
+    The scenario is that of the training, but for what is said of it: the decoder knows nothing of the change.
+    """
     require("torch", "safetensors")
     from rich.console import Console
     from rich.progress import track
@@ -31,7 +35,7 @@ def evaluate(
     from mmvsolvers_nn.evaluation import LearnedSolver, compare_with_classical
 
     model, configuration = load_weights(weights)
-    learned, scenario = LearnedSolver(model, configuration), configuration.scenario
+    learned, scenario = LearnedSolver(model, configuration), said.over(configuration.scenario)
     rows = compare_with_classical(learned, scenario, n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)
     n_rows = 1 + 2 * len(learned.compared_with)
     console = Console()

@@ -1,38 +1,47 @@
 """`mmv train`: learn pilots and a decoder."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmvsolvers.cli.packages import require
-from mmvsolvers.cli.parsing import ACTIVITY_HELP, activity_model, value_of
+from mmvsolvers.cli.parsing import pilots_of, value_of
+from mmvsolvers.cli.scenario_options import ScenarioOptions, with_scenario
 from mmvsolvers_nn.schemes import SCHEMES
+
+if TYPE_CHECKING:
+    from mmvsolvers.scenario import Scenario
 
 # What typer offers as choices: the names of all schemes.
 Scheme = StrEnum("Scheme", {name.upper(): name for name in SCHEMES})  # type: ignore[misc]
 
 
+def _of(option: str) -> str:
+    """Return the labels of the schemes that have an option."""
+    return ", ".join(scheme.label for scheme in SCHEMES.values() if option in scheme.options)
+
+
+@with_scenario("pilots")
 def train(
+    said: ScenarioOptions,
     scheme: Annotated[Scheme, typer.Argument(help="What to train.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the run; the same command resumes it.")],
-    case: Annotated[str, typer.Option("--activity", help=ACTIVITY_HELP)] = "independent",
-    N: Annotated[int, typer.Option("--devices", "-N", help="Number of devices N.")] = 100,
-    L: Annotated[int, typer.Option("--pilot-length", "-L", help="Pilot length L.")] = 12,
-    M: Annotated[int, typer.Option("--antennas", "-M", help="Number of antennas M.")] = 4,
-    p: Annotated[float, typer.Option("--activity-prob", "-p", help="Average activity probability.")] = 0.1,
-    ratio: Annotated[float, typer.Option(help="p1/p2 of the independent case.")] = 3.0,
-    n_groups: Annotated[int, typer.Option("--groups", help="Groups of the case 'groups'.")] = 20,
-    noise_var: Annotated[float, typer.Option(help="Noise variance.")] = 0.1,
     U: Annotated[int | None, typer.Option("--U", help="Iterations of the approximation part [the scheme's].")] = None,
     V: Annotated[int | None, typer.Option("--V", help="Layers of the correction part [the scheme's].")] = None,
     width: Annotated[int | None, typer.Option(help="Hidden layers' size [2N for signals, 4N for support].")] = None,
     residual: Annotated[bool, typer.Option(help="Residual connection around the correction part.")] = True,
-    pilots: Annotated[str, typer.Option(help="learned, or kept: gaussian, unit_norm, low_coherence.")] = "learned",
-    lam: Annotated[float, typer.Option(help="λ that GROUP LASSO-NN starts from.")] = 2.0,
-    rho: Annotated[float, typer.Option(help="ρ that GROUP LASSO-NN starts from.")] = 1.0,
-    damping: Annotated[str | None, typer.Option(help="Damping of AMP-NN, a number or adaptive [the scheme's].")] = None,
+    pilots: Annotated[
+        str,
+        typer.Option(help="learned; or kept: gaussian, unit-norm, low-coherence, qpsk, or your own, as file.mat:A."),
+    ] = "learned",
+    lam: Annotated[float, typer.Option(help=f"λ that {_of('lam')} starts from.")] = 2.0,
+    rho: Annotated[float, typer.Option(help=f"ρ that {_of('rho')} starts from.")] = 1.0,
+    damping: Annotated[
+        str | None, typer.Option(help=f"Damping of {_of('damping')}: a number or adaptive [the scheme's].")
+    ] = None,
     correction: Annotated[
         str | None, typer.Option(help="Own correction network at file.py:Class, called with (n_in, n_out).")
     ] = None,
@@ -54,19 +63,19 @@ def train(
     """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
     require("torch", "safetensors")
     from mmvsolvers.loading import load_object
-    from mmvsolvers.scenario import Scenario
     from mmvsolvers_nn import Architecture, Configuration, Optimisation
     from mmvsolvers_nn import train as run
 
+    scenario, kind = scenario_of(said, pilots)
     configuration = Configuration(
-        scenario=Scenario(N=N, L=L, M=M, activity=activity_model(case, p, ratio, n_groups), noise_var=noise_var),
+        scenario=scenario,
         architecture=Architecture(
             scheme=scheme.value,
             U=U,
             V=V,
             width=width,
             residual=residual,
-            pilots=pilots,
+            pilots=kind,
             lam=lam,
             rho=rho,
             damping=None if damping is None else value_of(damping),
@@ -96,3 +105,12 @@ def _stages(text: str) -> tuple[tuple[int, int], ...]:
         return tuple((int(iterations), int(epochs)) for iterations, epochs in pairs)
     except ValueError:
         raise ValueError(f"--curriculum must be iterations:epochs, separated by commas; got {text!r}") from None
+
+
+def scenario_of(said: ScenarioOptions, pilots: str) -> "tuple[Scenario, str]":
+    """Return the scenario that was asked for, and what an `Architecture` calls its pilots."""
+    said.only_length()
+    kind = pilots if pilots == "learned" else pilots_of(pilots)
+    if isinstance(kind, str):
+        return said.build(), kind
+    return replace(said, pilots=pilots).build(), "given"
