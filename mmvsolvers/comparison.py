@@ -34,6 +34,11 @@ class Samples:
     n_draws: int = 4
     seed: int = 0
 
+    def __str__(self) -> str:
+        """Return how much it is, for titles."""
+        each = "on one draw of the pilots" if self.n_draws == 1 else f"on each of {self.n_draws} draws of the pilots"
+        return f"{self.n_test} samples {each}"
+
     def draw(self, scenario: Scenario, draw: int) -> tuple[MMVData, MMVData]:
         """Return training and test data over the ``draw``-th pilots; the same for every solver."""
         rng = np.random.default_rng((self.seed, scenario.L, draw))
@@ -128,39 +133,39 @@ def compare(
             yield Row(scenario, solver, average(found), chosen)
 
 
-def draw_figure(path: Path, rows: Sequence[Row], varied: Sequence[str]) -> None:
-    """Draw mean squared error and error rate against what varies last, a row of panels for all else that varies."""
-    from mmvsolvers import plotting
+def draw_figure(path: Path, rows: Sequence[Row], varied: Sequence[str], note: str = "") -> None:
+    """Draw mean squared error and error rate against what varies last, panels of their own for all else that varies.
+
+    ``note`` says how it was measured.
+    """
+    from mmvsolvers.plotting import Curve, Panel, draw_panels
 
     *others, axis = varied
-    panels: dict[tuple[str, ...], list[Row]] = {}
+    places: dict[str, list[Row]] = {}
     for row in rows:
-        panels.setdefault(tuple(f"{o}={_word(value_at(row.scenario, o))}" for o in others), []).append(row)
-    solvers = list(dict.fromkeys(row.solver for row in rows))
-    with plotting.figure(2, max(len(panels), 1)) as (canvas, axes):
-        for k, (place, found) in enumerate(panels.items()):
-            values = list(dict.fromkeys(_word(value_at(row.scenario, axis)) for row in found))
-            numeric = all(not isinstance(value, str) for value in values)
-            for solver, index in zip(solvers, styles([solver.name for solver in solvers]), strict=True):
-                mine = [
-                    (value_at(row.scenario, axis) if numeric else values.index(_word(value_at(row.scenario, axis))),
-                     row.evaluation)
-                    for row in found
-                    if row.solver is solver
-                ]  # fmt: skip
-                mine.sort(key=lambda pair: pair[0])
-                x = [at for at, _ in mine]
-                for ax, name in zip(axes[2 * k : 2 * k + 2], ("mse", "error_rate"), strict=True):
-                    plotting.curve(ax, x, [getattr(one, name) for _, one in mine], solver.label, index)
-            for ax, name in zip(axes[2 * k : 2 * k + 2], ("MSE", "error rate"), strict=True):
-                plotting.finish(ax, label_of(axis), name)
-                if not numeric:
-                    ax.set_xticks(range(len(values)), [str(value) for value in values])
-                ax.set_title(", ".join(place), loc="left", fontsize="medium")
-        if rows:
-            canvas.suptitle(title_of(rows[0].scenario, varied))
-        canvas.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        plotting.save(canvas, path)
+        words = ", ".join(f"{other}={_word(value_at(row.scenario, other))}" for other in others)
+        places.setdefault(words, []).append(row)
+    figures = {"mse": "MSE", "error_rate": "error rate"}
+    if not any(row.evaluation.mse for row in rows):
+        del figures["mse"]
+    panels = []
+    for place, found in places.items():
+        of_solver: dict[str, list[Row]] = {}
+        for row in found:
+            of_solver.setdefault(row.solver.name, []).append(row)
+        for name, label in figures.items():
+            curves = [
+                Curve(
+                    solver,
+                    mine[0].solver.label,
+                    [_word(value_at(row.scenario, axis)) for row in mine],
+                    [getattr(row.evaluation, name) for row in mine],
+                )
+                for solver, mine in of_solver.items()
+            ]
+            panels.append(Panel(curves, label_of(axis), label, place))
+    title = title_of(rows[0].scenario, varied) if rows else ""
+    draw_panels(path, panels, "\n".join(filter(None, (title, note))), n_columns=2 if len(figures) == 2 else None)
 
 
 def title_of(scenario: Scenario, varied: Sequence[str]) -> str:
@@ -171,13 +176,3 @@ def title_of(scenario: Scenario, varied: Sequence[str]) -> str:
 
 def _word(value: Any) -> Any:
     return value if isinstance(value, int | float | str) else str(value)
-
-
-def styles(names: Sequence[str]) -> list[int]:
-    """Return the index of every solver's style: its place in ``SOLVERS``, so that it looks alike in all figures.
-
-    Those that are not there come after all that are.
-    """
-    places = {name: index for index, name in enumerate(SOLVERS)}
-    strangers = [name for name in names if name not in places]
-    return [places[name] if name in places else len(places) + strangers.index(name) for name in names]

@@ -1,8 +1,10 @@
 """One style for all figures, for the colour-blind and for print in black and white."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +32,103 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
+
+
+# Colour is the family, marker and line are the member: what is drawn often looks alike in all figures, of all versions.
+STYLES: Mapping[str, int] = MappingProxyType(
+    {
+        "group_lasso_bcd": 0, "group_lasso_nn": 7, "group_lasso_weak": 14, "group_lasso_unit": 21,
+        "group_lasso_admm": 49,
+        "amp_mmse": 1, "amp_nn": 8, "amp_adaptive": 15, "amp_unit": 22, "coupled_amp_nn": 29,
+        "ml_cd": 2, "ml_psca": 9, "ml_unit": 16, "m_sbl": 23,
+        "map_cd": 3, "map_nn": 10, "map_psca": 17, "coupled_map_nn": 24,
+        "covariance_lasso": 4, "covariance_nn": 11, "covariance_lasso_unit": 18,
+        "ml_mmse": 5, "somp": 12, "ml_mmse_unit": 19,
+        "oracle_mmse": 6, "gibbs": 13, "bayes": 20, "gaussian pilots": 27, "unit_norm pilots": 34,
+        "group_lasso": 0, "amp": 1, "ml": 2, "map": 3,
+    }
+)  # fmt: skip
+_FIRST_STRANGER = 100
+# With more abscissas than this, or names that are long, not every one gets a tick.
+_MOST_TICKS = 9
+# From this quotient of the largest and the least on, the abscissas are drawn on a logarithmic axis.
+_WIDE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Estimates of one scheme against x, a number or a word each."""
+
+    name: str
+    label: str
+    x: Sequence[Any]
+    estimates: Sequence[Estimate | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Curves with common axes; the error axis is logarithmic unless ``linear``."""
+
+    curves: Sequence[Curve]
+    xlabel: str
+    ylabel: str
+    title: str = ""
+    linear: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return all(estimate is None for one in self.curves for estimate in one.estimates)
+
+
+def draw_panels(path: Path, panels: Sequence[Panel], title: str, n_columns: int | None = None) -> None:
+    """Draw panels with one legend, those without a curve left out; the legend takes a free place if there is one."""
+    shown = [panel for panel in panels if not panel.is_empty]
+    columns = min(n_columns or (2 if len(shown) == 4 else 3), max(len(shown), 1))
+    names = list(dict.fromkeys(one.name for panel in shown for one in panel.curves))
+    index_of = dict(zip(names, styles(names), strict=True))
+    with figure(columns, -(-len(shown) // columns) or 1) as (canvas, axes):
+        for ax, panel in zip(axes, shown, strict=False):
+            _draw_panel(ax, panel, index_of)
+        canvas.suptitle(title)
+        free = axes[len(shown) :]
+        for ax in free:
+            ax.set_axis_off()
+        handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        if handles:
+            legend = {"handles": list(handles.values()), "labels": list(handles)}
+            if free and len(shown) > 1:
+                free[0].legend(**legend, loc="center")
+            else:
+                canvas.legend(**legend, loc="outside lower center", ncols=min(2 * columns, 4))
+        save(canvas, path)
+
+
+def styles(names: Sequence[str]) -> list[int]:
+    """Return the index of every scheme's style; those without a place of their own come after all that have one."""
+    strangers = [name for name in names if name not in STYLES]
+    return [STYLES[name] if name in STYLES else _FIRST_STRANGER + strangers.index(name) for name in names]
+
+
+def _draw_panel(ax: "Axes", panel: Panel, index_of: Mapping[str, int]) -> None:
+    from matplotlib.ticker import NullLocator
+
+    values = list(dict.fromkeys(at for one in panel.curves for at in one.x))
+    numeric = all(isinstance(at, int | float) for at in values)
+    place = {at: at for at in values} if numeric else {at: k for k, at in enumerate(values)}
+    for one in panel.curves:
+        pairs = sorted(zip((place[at] for at in one.x), one.estimates, strict=True), key=lambda pair: pair[0])
+        curve(ax, [at for at, _ in pairs], [found for _, found in pairs], one.label, index_of[one.name])
+    finish(ax, panel.xlabel, panel.ylabel)
+    if panel.linear:
+        ax.set_yscale("linear")
+    if numeric and values and min(values) > 0 and max(values) > _WIDE * min(values):
+        ax.set_xscale("log")
+    if not numeric or len(values) <= _MOST_TICKS:
+        labels = [f"{at:g}" if numeric else str(at) for at in values]
+        ax.set_xticks([place[at] for at in values], labels)
+        ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_title(panel.title, loc="left", fontsize="medium")
 
 
 @contextmanager

@@ -104,10 +104,9 @@ def write_csv(path: Path, curves: Sequence[Curve]) -> None:
 def draw_figure(path: Path, curves: Sequence[Curve], title: str) -> None:
     """Draw missed detection, with its intervals, against false alarm on logarithmic axes."""
     from mmvsolvers import plotting
-    from mmvsolvers.comparison import styles
 
     with plotting.figure(1) as (canvas, (ax,)):
-        for curve, index in zip(curves, styles([curve.solver.name for curve in curves]), strict=True):
+        for curve, index in zip(curves, plotting.styles([curve.solver.name for curve in curves]), strict=True):
             # no place on logarithmic axes for what is zero
             shown = [
                 (alarm.mean, missed)

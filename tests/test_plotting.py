@@ -2,8 +2,9 @@ import math
 
 import pytest
 
-from mmvsolvers import Estimate
-from mmvsolvers.plotting import COLOURS, curve, figure, finish, save
+from mmvsolvers import SOLVERS, Estimate, plotting
+from mmvsolvers.paper.figures import SCHEMES
+from mmvsolvers.plotting import COLOURS, Curve, Panel, curve, draw_panels, figure, finish, save, styles
 
 
 def style(line):
@@ -64,3 +65,50 @@ def test_leaves_the_global_style_alone():
     with figure(1):
         pass
     assert dict(mpl.rcParams) == before
+
+
+def test_a_scheme_looks_alike_whoever_is_beside_it():
+    assert styles(["mine", "ml_cd", "yours"])[1] == styles(["ml_cd"])[0]
+    assert len(set(styles(["mine", "ml_cd", "yours"]))) == 3
+
+
+def test_no_two_schemes_look_alike():
+    names = [*SOLVERS, *(name for name in SCHEMES if name not in ("group_lasso", "amp", "ml", "map"))]
+    names = list(dict.fromkeys(names))
+    indices = styles(names)
+    assert max(indices[: len(SOLVERS)]) < 100, "every solver has a place of its own"
+    looks = {(k % len(COLOURS), k % len(plotting.MARKERS), k % len(plotting.LINES)) for k in indices}
+    assert len(looks) == len(names)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The canvases that are saved."""
+    found = []
+    monkeypatch.setattr(plotting, "save", lambda canvas, path: found.append(canvas))
+    return found
+
+
+ONE = Estimate(0.1, 0.05, 0.2, 9)
+
+
+def test_panels_have_ticks_where_it_was_measured_and_none_is_empty(drawn, tmp_path):
+    full = Panel([Curve("ml_cd", "ML", [16, 8, 12], 3 * [ONE])], "L", "error rate", "N=100")
+    empty = Panel([Curve("ml_cd", "ML", [8, 12], [None, None])], "L", "MSE")
+    words = Panel([Curve("mine", "mine", ["qpsk", "gaussian"], [ONE, ONE])], "pilots", "error rate", linear=True)
+    draw_panels(tmp_path / "a.png", [full, empty, words], "title")
+    first, second = drawn[0].axes
+    assert first.get_xticks().tolist() == [16, 8, 12]
+    assert first.containers[0][0].get_xdata().tolist() == [8, 12, 16]
+    assert [label.get_text() for label in second.get_xticklabels()] == ["qpsk", "gaussian"]
+    assert (first.get_yscale(), second.get_yscale(), first.get_xscale()) == ("log", "linear", "linear")
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["ML", "mine"]
+
+
+def test_the_legend_takes_a_free_place(drawn, tmp_path):
+    panel = Panel([Curve("ml_cd", "ML", [1, 100], [ONE, ONE])], "N", "error rate")
+    draw_panels(tmp_path / "a.png", 5 * [panel], "title")
+    assert len(drawn[0].axes) == 6
+    assert drawn[0].axes[5].get_legend() is not None
+    assert not drawn[0].legends
+    assert drawn[0].axes[0].get_xscale() == "log"

@@ -105,7 +105,8 @@ def compare(
     console.print(title_of(variants[0], varied), result_table(rows, headings), sep="\n")
     for line in notes(rows):
         typer.echo(line)
-    draw_figure(output, rows, varied)
+    measured = str(samples) if until is None else f"until {until.n_errors} samples in error on each of {n_draws} pilots"
+    draw_figure(output, rows, varied, measured)
     write_csv(table_file, records(rows, samples, until))
     typer.echo(f"wrote {output} and {table_file}")
 

@@ -1,17 +1,14 @@
 """The figures, from the table of results alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mmvsolvers import plotting
-from mmvsolvers.paper.figures import SCHEMES, Figure, Panel
+from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Figure, Panel
 from mmvsolvers.paper.results import estimate_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from mmvsolvers.plotting import Curve, draw_panels
+from mmvsolvers.plotting import Panel as DrawnPanel
 
 _LABELS = {
     "mse": "MSE",
@@ -22,8 +19,18 @@ _LABELS = {
     "sub_coherence": "sub-coherence of A",
     "seconds_per_sample": "seconds a sample",
 }
+_AXES = {
+    "L/N": "pilot length over devices, L/N",
+    "p": "activity probability p",
+    "M": "antennas M",
+    "ratio": "p₁/p₂",
+    "G": "groups G",
+}
+_SYMBOLS = {"L": "L", "p": "p", "M": "M", "ratio": "p₁/p₂", "G": "G"}
+# Of the pilots, and the same for all schemes that share them.
+_OF_PILOTS = ("coherence", "block_coherence", "sub_coherence")
 # Not errors: a logarithmic axis would hide how they relate.
-_LINEAR = ("epsilon_ratio", "coherence", "block_coherence", "sub_coherence")
+_LINEAR = ("epsilon_ratio", *_OF_PILOTS)
 
 
 def draw(figure: Figure, table: pd.DataFrame, path: Path) -> None:
@@ -35,31 +42,58 @@ def draw(figure: Figure, table: pd.DataFrame, path: Path) -> None:
 
 
 def _draw(figure: Figure, table: pd.DataFrame, schemes: Sequence[str], path: Path) -> None:
-    panels = [(N, panel) for N in figure.N for panel in figure.panels]
-    shown = table[table["figure"] == figure.number]
-    n_columns = min(len(panels), 3)
-    with plotting.figure(n_columns, -(-len(panels) // n_columns)) as (canvas, axes):
-        for ax, (N, panel) in zip(axes, panels, strict=False):
-            rows = shown[(shown["panel"] == panel.letter) & (shown["N"] == N)]
-            for scheme in schemes:
-                _curve(ax, rows[(rows["scheme"] == scheme) & (rows["quantity"] == panel.quantity)], scheme)
-            _finish(ax, panel, f"({panel.letter})" + (f" N={N}" if len(figure.N) > 1 else ""))
-        for ax in axes[len(panels) :]:
-            ax.remove()
-        canvas.suptitle(f"Fig. {figure.number}: {figure.title}")
-        handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        if handles:
-            canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
-        plotting.save(canvas, path)
+    shown = table[(table["figure"] == figure.number) & table["scheme"].isin(schemes)]
+    panels = [
+        _panel(figure, panel, N, shown[(shown["panel"] == panel.letter) & (shown["N"] == N)], schemes)
+        for N in figure.N
+        for panel in figure.panels
+    ]
+    draw_panels(path, panels, f"Fig. {figure.number}: {figure.title}\n{_measured(figure, shown)}")
 
 
-def _curve(ax: "Axes", rows: pd.DataFrame, scheme: str) -> None:
-    estimates = [estimate_of(row) for _, row in rows.iterrows()]
-    plotting.curve(ax, rows["x"].tolist(), estimates, SCHEMES[scheme].label, list(SCHEMES).index(scheme))
+def _panel(figure: Figure, panel: Panel, N: int, rows: pd.DataFrame, schemes: Sequence[str]) -> DrawnPanel:
+    rows = rows[rows["quantity"] == panel.quantity]
+    fixed = [f"N={N}"] if len(figure.N) > 1 else []
+    for name, symbol in _SYMBOLS.items():
+        values = rows[name].unique()
+        if len(values) == 1 and values[0] and not (name == "ratio" and figure.case != "independent"):
+            fixed.append(f"{symbol}={values[0]:g}")
+    curves = _of_pilots(rows, schemes) if panel.quantity in _OF_PILOTS else _of_schemes(rows, schemes)
+    return DrawnPanel(
+        list(curves),
+        _AXES[panel.x],
+        _LABELS[panel.quantity],
+        f"({panel.letter})  {', '.join(fixed)}",
+        linear=panel.quantity in _LINEAR,
+    )
 
 
-def _finish(ax: "Axes", panel: Panel, title: str) -> None:
-    plotting.finish(ax, panel.x, _LABELS[panel.quantity])
-    ax.set_title(title, loc="left", fontsize="medium")
-    if panel.quantity in _LINEAR:
-        ax.set_yscale("linear")
+def _of_schemes(rows: pd.DataFrame, schemes: Sequence[str]) -> Iterator[Curve]:
+    for scheme in schemes:
+        yield _curve(scheme, SCHEMES[scheme].label, rows[rows["scheme"] == scheme])
+
+
+def _of_pilots(rows: pd.DataFrame, schemes: Sequence[str]) -> Iterator[Curve]:
+    """Yield one curve for all schemes with the same pilots, and one for each with pilots of its own."""
+    found = dict.fromkeys(SCHEMES[scheme].pilots for scheme in schemes if not SCHEMES[scheme].is_learned)
+    for pilots in found:
+        first = next(scheme for scheme in schemes if SCHEMES[scheme].pilots == pilots)
+        label = f"{pilots.replace('_', '-').replace('gaussian', 'Gaussian')} pilots"
+        yield _curve(f"{pilots} pilots", label, rows[rows["scheme"] == first])
+    yield from _of_schemes(rows, [scheme for scheme in schemes if SCHEMES[scheme].is_learned])
+
+
+def _curve(name: str, label: str, rows: pd.DataFrame) -> Curve:
+    return Curve(name, label, rows["x"].tolist(), [estimate_of(row) for _, row in rows.iterrows()])
+
+
+def _measured(figure: Figure, rows: pd.DataFrame) -> str:
+    """Return the noise, and how carefully it was measured."""
+    measured = rows[rows["mean"].notna()]
+    words = [f"σ²={NOISE_VAR:g}", f"scale {', '.join(sorted(set(rows['scale'])))}"]
+    if measured.empty:
+        return ", ".join([*words, "not yet measured"])
+    samples = " or ".join(f"{int(n):d}" for n in sorted(set(measured["samples"])))
+    if figure.panels[0].quantity == "seconds_per_sample":
+        return ", ".join([*words, f"medians and ranges of runs of {samples} samples"])
+    return ", ".join([*words, f"{samples} test samples a point, 95 % intervals"])
