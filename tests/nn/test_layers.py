@@ -44,6 +44,7 @@ def test_a_column_driven_to_zero_leaves_pilots_and_gradients_finite():
 
 def test_fixed_pilots_are_the_given_ones_and_have_no_parameters():
     A = draw_pilots(np.random.default_rng(0), 4, 6).astype(np.complex64)
+    A.flags.writeable = False  # which torch warns of
     encoder = FixedPilots(A)
     np.testing.assert_array_equal(encoder().numpy(), A)
     assert not list(encoder.parameters())
