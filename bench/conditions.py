@@ -6,28 +6,21 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from mmvsolvers._commit import commit
+
 
 def conditions() -> dict[str, str]:
     """Return processor, cores, load, versions, commit and date."""
-    commit = _git("describe", "--always")
-    # what a benchmark has written over is no change of the code
-    if _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)bench/results"):
-        commit += "-dirty"
     date = subprocess.run(["date", "-u", "+%Y-%m-%d"], capture_output=True, text=True, check=False).stdout.strip()
     return {
         "date": date,
-        "commit": commit,
+        "commit": commit() or "",
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "load": f"{os.getloadavg()[0]:.2f}",
         "python": platform.python_version(),
         **{package: _version(package) for package in ("numpy", "numba", "scipy", "mmvsolvers")},
     }
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
-    return done.stdout.strip()
 
 
 def _processor() -> str:

@@ -160,7 +160,8 @@ def learned_estimation(results: Results) -> Iterator[Comparison]:
 
 def _gains(results: Results, figure: int, panel: str, baseline: str, learned: str) -> dict[float, Estimate]:
     curves = [results.curve(figure, panel, scheme, _quantity(FIGURES[figure])) for scheme in (baseline, learned)]
-    return {x: gain(curves[0][x], curves[1][x]) for x in curves[0] if x in curves[1] and curves[1][x].mean > 0}
+    both = [x for x in curves[0] if x in curves[1] and min(curve[x].mean for curve in curves) > 0]
+    return {x: gain(curves[0][x], curves[1][x]) for x in both}
 
 
 _UNROLLED = {

@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 
 from mmvsolvers.metrics import Estimate
+from mmvsolvers.paper.figures import FIGURES, SCHEMES
 from mmvsolvers.writing import write_text
 
 COLUMNS = (
     "figure", "panel", "x_name", "x", "case", "N", "L", "M", "p", "ratio", "G", "scheme", "pilots", "quantity",
     "mean", "low", "high", "samples", "draws", "spread", "seconds", "seed", "scale", "versions",
 )  # fmt: skip
+_NUMBERS = ("figure", "x", "N", "mean", "low", "high", "samples")
+_WORDS = ("panel", "quantity", "scale", "versions")
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
@@ -32,13 +35,32 @@ def read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        table = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        table = pd.read_csv(path, compression=None)
+    except ValueError as error:  # pandas' own are kinds of it, as are those of encodings
         raise ValueError(f"{path} cannot be read as CSV: {error}") from error
+    fault = _fault(table)
+    if fault:
+        raise ValueError(f"{path} is no table of `mmv reproduce`: {fault}")
+    return table
+
+
+def _fault(table: pd.DataFrame) -> str | None:
+    """Say what a table is refused for, if anything."""
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
-        raise ValueError(f"{path} is no table of `mmv reproduce`: it lacks {', '.join(missing)}")
-    return table
+        return f"it lacks {', '.join(missing)}"
+    measured = table[table["mean"].notna()]
+    for name in _NUMBERS:
+        if table[name].dtype.kind not in "if" or measured[name].isna().any():
+            return f"{name} must hold numbers"
+    for name in _WORDS:
+        if not all(isinstance(value, str) for value in (measured if name == "versions" else table)[name]):
+            return f"{name} must hold words"
+    for name, known in (("figure", FIGURES), ("scheme", SCHEMES)):
+        unknown = sorted({str(value) for value in table[name]} - {str(key) for key in known})
+        if unknown:
+            return f"there is no {name} {', '.join(unknown[:3])}"
+    return None
 
 
 def estimate_of(row: pd.Series) -> Estimate | None:

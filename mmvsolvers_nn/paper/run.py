@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mmvsolvers._blas import one_thread
 from mmvsolvers.paper.figures import SCHEMES, Figure, Scene
-from mmvsolvers.writing import write_text
+from mmvsolvers.writing import sole_user, write_text
 from mmvsolvers_nn.paper.scales import Scale
-from mmvsolvers_nn.paper.tasks import Finding, Point, Task, Timing
+from mmvsolvers_nn.paper.tasks import Finding, Point, Task, Timing, file_name, uses_torch
 
 Findings = dict[Task, dict[str, Finding]]
 
@@ -51,17 +51,27 @@ class Store:
     def __init__(self, directory: Path, scale: Scale) -> None:
         self.directory, self.scale = directory / "points", scale
         self.trainings = directory / "trainings"
-        self.directory.mkdir(parents=True, exist_ok=True)
 
     def load(self, task: Task) -> dict[str, Finding] | None:
-        """Return what a task found, or None where it has not been done."""
+        """Return what a task found, or None where it has not been done.
+
+        Raises
+        ------
+        ValueError
+            If its file is none of a point.
+        """
         path = self._path(task)
         if not path.exists():
             return None
-        fields = json.loads(path.read_text())
-        if fields["definition"] != task.definition(self.scale):
-            return None
-        return {scheme: Finding.from_json(found) for scheme, found in fields["findings"].items()}
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            if fields["definition"] != task.definition(self.scale):
+                return None
+            return {scheme: Finding.from_json(fields["findings"][scheme]) for scheme in task.schemes}
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(
+                f"{path} is no point of `mmv reproduce`; remove it to measure it again: {type(error).__name__}: {error}"
+            ) from error
 
     def save(self, task: Task, findings: dict[str, Finding]) -> None:
         """Write what a task found, whole or not at all."""
@@ -72,7 +82,7 @@ class Store:
         write_text(self._path(task), json.dumps(fields, indent=1))
 
     def _path(self, task: Task) -> Path:
-        return self.directory / f"{task.key}.json"
+        return self.directory / f"{file_name(task, self.scale)}.json"
 
 
 def run(
@@ -97,15 +107,23 @@ def run(
         Address of a Dask scheduler to compute on instead, such as "tcp://10.0.0.1:8786".
     report : callable
         Called with the number of tasks done and of all tasks, at the start and whenever one is done.
+
+    Raises
+    ------
+    OSError
+        If another process measures into the same directory, or it cannot be written.
+    ValueError
+        If a file there is none of a point.
     """
     tasks = list(dict.fromkeys(task for figure in figures for task in tasks_of(figure, store.scale)))
-    findings: Findings = {task: found for task in tasks if (found := store.load(task)) is not None}
-    open_tasks = [task for task in tasks if task not in findings]
-    report(len(findings), len(tasks))
-    for task, found in _done(open_tasks, store, workers, cluster):
-        store.save(task, found)
-        findings[task] = found
+    with sole_user(store.directory):
+        findings: Findings = {task: found for task in tasks if (found := store.load(task)) is not None}
+        open_tasks = [task for task in tasks if task not in findings]
         report(len(findings), len(tasks))
+        for task, found in _done(open_tasks, store, workers, cluster):
+            store.save(task, found)
+            findings[task] = found
+            report(len(findings), len(tasks))
     return {task: findings[task] for task in tasks}
 
 
@@ -130,6 +148,8 @@ def _is_cheap(point: Point) -> tuple[bool, int]:
 
 
 def _measure(task: Task, scale: Scale, directory: Path) -> tuple[Task, dict[str, Finding]]:
+    if uses_torch(task):
+        import torch  # noqa: F401  # before its threads are held: a library loaded later has all of them
     with one_thread():
         return task, task.measure(scale, directory)
 

@@ -15,6 +15,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from mmvsolvers._commit import commit
+from mmvsolvers.codec import encode
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.comparison import Samples
 from mmvsolvers.data import MMVData
@@ -28,6 +30,8 @@ from mmvsolvers.scenario import Scenario
 from mmvsolvers_nn.paper.scales import Scale
 
 SEED = 0
+# Raised whenever a change of the code may change what points or timings find; those of another one are measured anew.
+PROTOCOL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,11 @@ class Finding:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Finding":
         """Return what `dataclasses.asdict` was made of."""
-        quantities = {name: Estimate(**value) for name, value in fields["quantities"].items()}
-        return cls(quantities, fields["samples"], fields["seconds"], fields["versions"])
+        quantities = {
+            name: Estimate(float(value["mean"]), float(value["low"]), float(value["high"]), int(value["n"]))
+            for name, value in fields["quantities"].items()
+        }
+        return cls(quantities, int(fields["samples"]), float(fields["seconds"]), str(fields["versions"]))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,15 +89,23 @@ class Point:
         return f"{self.scene.key}_{self.scheme}_seed{self.seed}"
 
     @property
+    def schemes(self) -> tuple[str, ...]:
+        """Whose finding there is."""
+        return (self.scheme,)
+
+    @property
     def is_training(self) -> bool:
         """Whether a network is trained for it."""
         return SCHEMES[self.scheme].is_learned
 
     def definition(self, scale: Scale) -> str:
-        """Return all that the result depends on but the code; a finding of another definition is not this point's."""
-        recipe = asdict(scale.recipe(self.scheme)) if self.is_training else {}
-        fields = [asdict(self.scene), asdict(SCHEMES[self.scheme]), self.seed, asdict(scale.samples[self.scene.N])]
-        return json.dumps([*fields, recipe], sort_keys=True)
+        """Return all that the result depends on; a finding of another definition is not this point's."""
+        fields = {
+            "seed": self.seed,
+            "samples": asdict(scale.samples[self.scene.N]),
+            "recipe": asdict(scale.recipe(self.scheme)) if self.is_training else None,
+        }
+        return _definition(self.scene, self.schemes, fields)
 
     def measure(self, scale: Scale, directory: Path) -> dict[str, Finding]:
         """Return the finding of the scheme; trainings keep their files in ``directory``."""
@@ -114,7 +129,7 @@ class Point:
         from mmvsolvers_nn.evaluation import LearnedSolver
 
         configuration = training(self.scene, self.scheme, self.seed, scale)
-        model = train(configuration, directory / self.key, device=gpu_for(self.key))
+        model = train(configuration, directory / file_name(self, scale), device=gpu_for(self.key))
         solver = LearnedSolver(model, configuration)
         samples = scale.samples[self.scene.N]
         # One matrix, and as many samples on it as a classical scheme has on all of its own.
@@ -157,8 +172,14 @@ class Timing:
         return f"time_{self.scene.key}_{crc32(','.join(self.schemes).encode()):08x}"
 
     def definition(self, scale: Scale) -> str:
-        """Return all that the result depends on but the code and the machine."""
-        return json.dumps([asdict(self.scene), self.schemes, self.seed, scale.timing_rounds, scale.timing_samples])
+        """Return all that the result depends on but the machine."""
+        fields = {
+            "seed": self.seed,
+            "samples": scale.timing_samples,
+            "rounds": scale.timing_rounds,
+            "iterations": {scheme: paper_iterations(scheme) for scheme in self.schemes},
+        }
+        return _definition(self.scene, self.schemes, fields)
 
     def measure(self, scale: Scale, directory: Path) -> dict[str, Finding]:
         """Return a finding for every scheme; a first run that compiles and warms up is not in the times."""
@@ -184,7 +205,7 @@ class Timing:
     def _contestant(self, scheme: str, data: MMVData) -> tuple[Decoder, MMVData, dict[str, Any]]:
         entry = SCHEMES[scheme]
         if not entry.is_learned:
-            options = {**entry.options, "max_iter": SOLVERS[entry.solver].paper_iterations, "tol": 0.0}
+            options = {**entry.options, "max_iter": paper_iterations(scheme), "tol": 0.0}
             return classical(entry), data, options | ({"threshold": 0.5} if entry.solver == "ml_mmse" else {})
         from mmvsolvers_nn import Architecture, Configuration, Optimisation, build
         from mmvsolvers_nn.evaluation import LearnedSolver
@@ -197,6 +218,28 @@ class Timing:
 
 
 Task = Point | Timing
+
+
+def file_name(task: Task, scale: Scale) -> str:
+    """Return the name of a task's files: tasks of other definitions have others."""
+    return f"{task.key}_{crc32(task.definition(scale).encode()):08x}"
+
+
+def uses_torch(task: Task) -> bool:
+    """Tell whether a network is computed for a task."""
+    return any(SCHEMES[scheme].is_learned for scheme in task.schemes)
+
+
+def paper_iterations(scheme: str) -> int | None:
+    """Return the paper's fixed count of a classical scheme's iterations."""
+    entry = SCHEMES[scheme]
+    return None if entry.is_learned else SOLVERS[entry.solver].paper_iterations
+
+
+def _definition(scene: Scene, schemes: tuple[str, ...], fields: Mapping[str, Any]) -> str:
+    known = {name: value for name, value in encode(_scenario(scene)).items() if name != "format"}
+    entries = {scheme: asdict(SCHEMES[scheme]) for scheme in schemes}
+    return json.dumps({"protocol": PROTOCOL, "scenario": known, "schemes": entries, **fields}, sort_keys=True)
 
 
 class OracleMMSE:
@@ -233,9 +276,11 @@ def exact(value: float) -> Estimate:
 
 
 def versions(with_torch: bool) -> str:
-    """Return the versions of what computes, for the record."""
-    packages = ["mmvsolvers", "numpy", "numba", *(["torch"] if with_torch else [])]
-    return f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages)
+    """Return the versions of what computes, the commit where it is known, for the record."""
+    found = {name: version(name) for name in ["mmvsolvers", "numpy", "numba", *(["torch"] if with_torch else [])]}
+    if at := commit():
+        found["mmvsolvers"] += f" ({at})"
+    return f"Python {platform.python_version()}, " + ", ".join(f"{name} {value}" for name, value in found.items())
 
 
 def _scenario(scene: Scene) -> Scenario:

@@ -9,7 +9,8 @@ import functional_cases as cases
 import numpy as np
 import pytest
 import torch
-from test_functional_gradients import gradients, leaves
+from test_functional_gradients import gradients, leaves, operator_arguments
+from torch._subclasses import FakeTensorMode
 
 BACKEND = os.environ["BACKEND"]
 SHAPES = {
@@ -70,6 +71,29 @@ def test_differentiates_the_start_point(name):
         for backend in (BACKEND, "reference")
     )
     assert cases.error_ratio(found, expected) < 1e-9
+
+
+@pytest.mark.parametrize("order", ["rows", "columns"])
+@pytest.mark.parametrize("name", ["group_lasso_bcd", "map_cd", "covariance_lasso"])
+def test_results_are_laid_out_as_the_compiler_is_told(name, order):
+    """What is traced with fake tensors of other strides would read the wrong numbers."""
+    A, Y = cases.problem(4, 3, 2, (2,), torch.complex128)
+    *tensors, start = (tensor.detach() for tensor in operator_arguments(name, A, Y))
+    if order == "columns":
+        tensors = [tensor.mT.contiguous().mT if tensor.ndim > 1 else tensor for tensor in tensors]
+        start = start.mT.contiguous().mT
+    forward = getattr(torch.ops.mmvsolvers, name).default
+    backward = getattr(torch.ops.mmvsolvers, f"{name}_backward").default
+    value, history = forward(*tensors, start, 2, True, BACKEND)
+    gradient = torch.ones_like(start)
+    found = (value, history, *backward(gradient, *tensors, value, history, BACKEND))
+    torch.library.opcheck(forward, (*tensors, start, 2, True, BACKEND), test_utils=("test_schema", "test_faketensor"))
+    with FakeTensorMode() as mode:
+        *fakes, fake_start, fake_gradient = map(mode.from_tensor, (*tensors, start, gradient))
+        fake_value, fake_history = forward(*fakes, fake_start, 2, True, BACKEND)
+        fake_by = backward(fake_gradient, *fakes, fake_value, fake_history, BACKEND)
+    for real, fake in zip(found, (fake_value, fake_history, *fake_by), strict=True):
+        assert (real.shape, real.stride(), real.dtype) == (fake.shape, fake.stride(), fake.dtype)
 
 
 def check(name, A, Y, leading, tolerance):

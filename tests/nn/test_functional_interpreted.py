@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -40,17 +41,34 @@ def test_interpreted(backend, switch):
 )
 def test_compiles_for_cuda_without_a_gpu(name, kernel, real, tmp_path, monkeypatch):
     """The interpreter takes more than the compiler does."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    assert "cubin" in compiled(name, kernel, real, 1)
+
+
+@needs_triton
+@pytest.mark.parametrize("name", ["group_lasso_bcd", "map_cd"])
+def test_no_warp_reads_what_another_has_stored(name, tmp_path, monkeypatch):
+    """A sweep is in place: between reading a device's value and storing the new one, the warps wait for each other."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    found = re.findall(r"ld\.global|st\.global|bar\.sync", compiled(name, "sweep", "fp32", 4)["ptx"])
+    stores = [k for k, one in enumerate(found) if one == "st.global" and found[k - 1] != "st.global"]
+    assert stores
+    assert all(found[k - 1] == "bar.sync" for k in stores)
+
+
+def compiled(name, kernel, real, num_warps):
+    """Return what Triton makes of a kernel, by the kind of code."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     function = getattr(importlib.import_module(f"mmvsolvers_nn.functional._triton.{name}"), kernel)
     sizes = {"BLOCK_L": 16, "BLOCK_B": 32, "BLOCK_M": 1, "BLOCK_N": 32, "IS_FIRST": True}
     constants = {key: value for key, value in sizes.items() if key in function.arg_names}
     kinds = {"N": "i32", "B": "i32", "L": "i32", "M": "i32", **dict.fromkeys(constants, "constexpr")}
     signature = {key: kinds.get(key, f"*{real}") for key in function.arg_names}
     source = ASTSource(fn=function, signature=signature, constexprs=constants)
+<<<<<<< HEAD
     compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 1})
     assert "cubin" in compiled.asm
 
@@ -66,3 +84,6 @@ def test_recursion_interpreted():
         check=False,
     )
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+=======
+    return triton.compile(source, target=GPUTarget("cuda", 80, 32), options={"num_warps": num_warps}).asm
+>>>>>>> b2964f3 (Key a point by its whole scene and a protocol, name damaged ones, record the commit; let warps wait before a sweep stores)

@@ -1,19 +1,23 @@
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
 
 from mmvsolvers.paper import results
 from mmvsolvers.paper.figures import FIGURES, Figure, Panel
+from mmvsolvers.scenario import Scenario
+from mmvsolvers.writing import sole_user
+from mmvsolvers_nn.paper import tasks
 from mmvsolvers_nn.paper.run import Store, run, tasks_of
 from mmvsolvers_nn.paper.scales import SCALES
 from mmvsolvers_nn.paper.table import tabulate
-from mmvsolvers_nn.paper.tasks import Point
+from mmvsolvers_nn.paper.tasks import Point, file_name
 
 SMOKE = SCALES["smoke"]
 TINY = Figure(4, "tiny", "single_group", (100,), (Panel("a", "L/N", "mse"),), ("amp", "ml_mmse"), ("oracle_mmse",))
@@ -54,6 +58,114 @@ def test_a_finding_of_another_definition_is_measured_again(tmp_path):
     run([TINY], store, workers=1)
     larger = replace(SMOKE, samples={100: replace(SMOKE.samples[100], n_test=21)})
     assert all(Store(tmp_path, larger).load(task) is None for task in tasks_of(TINY, larger))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A folder with the one point of a figure, and the point."""
+    folder = tmp_path_factory.mktemp("measured")
+    figure = replace(TINY, schemes=("ml_mmse",), extras=())
+    scale = replace(SMOKE, samples={100: replace(SMOKE.samples[100], n_draws=1)})
+    run([figure], Store(folder, scale), workers=1)
+    return Store(folder, scale), tasks_of(figure, scale)[0]
+
+
+def test_a_release_voids_no_point_but_another_protocol_does(measured, monkeypatch):
+    store, task = measured
+    monkeypatch.setattr("mmvsolvers.__version__", "99.0")
+    assert store.load(task) is not None
+    monkeypatch.setattr(tasks, "PROTOCOL", tasks.PROTOCOL + 1)
+    assert store.load(task) is None
+
+
+@pytest.mark.parametrize("task", [tasks_of(FIGURES[n], SMOKE)[0] for n in (7, 8)], ids=["timing", "point"])
+def test_the_key_of_a_task_holds_its_whole_scene(task, monkeypatch):
+    definition, name = task.definition(SMOKE), file_name(task, SMOKE)
+    scenario = tasks._scenario(task.scene)
+    assert json.loads(definition)["scenario"]["noise_var"] == scenario.noise_var == 0.1
+    changed = {"N": 200, "L": 13, "M": 5, "noise_var": 0.2, "activity": TINY.scene(100, TINY.panels[0], 0.1).activity}
+    for field, value in changed.items():
+        monkeypatch.setattr(tasks, "_scenario", lambda _, f=field, v=value: replace(scenario, **{f: v}))
+        assert task.definition(SMOKE) != definition
+        assert file_name(task, SMOKE) != name
+    assert {*changed, "channel", "pilots", "snr_db"} == {field.name for field in fields(Scenario)}
+
+
+def test_a_timing_knows_its_iterations(monkeypatch):
+    task = tasks_of(FIGURES[12], SMOKE)[0]
+    assert json.loads(task.definition(SMOKE))["iterations"]["ml"] == 55
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "[" * 100_000,
+        lambda text: "[]",
+        lambda text: "3",
+        lambda text: text.replace('"findings"', '"found"'),
+        lambda text: text.replace('"ml_mmse": {', '"amp": {'),
+        lambda text: text.replace('"mean": ', '"mean": "x", "was": '),
+        lambda text: text.replace('"samples": ', '"samples": null, "was": '),
+        lambda text: text.replace('"samples": ', '"samples": 1e999, "was": '),
+        lambda text: text.replace('"quantities": {', '"quantities": 3, "was": {'),
+        lambda text: "\udc80",
+    ],
+)
+def test_a_damaged_point_is_named(measured, damage):
+    store, task = measured
+    path = store.directory / f"{file_name(task, store.scale)}.json"
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole.decode()).encode(errors="surrogateescape"))
+    try:
+        with pytest.raises(ValueError, match="is no point of `mmv reproduce`; remove it to measure it again") as caught:
+            store.load(task)
+    finally:
+        path.write_bytes(whole)
+    assert str(path) in str(caught.value)
+    assert store.load(task) is not None
+
+
+def test_a_directory_is_measured_into_by_one_run_at_a_time(tmp_path):
+    store = Store(tmp_path, SMOKE)
+    with sole_user(store.directory), pytest.raises(OSError, match="is in use by process"):
+        run([TINY], store, workers=1)
+
+
+def test_the_first_timing_is_held_to_one_thread_too():
+    """Torch, which it is the first to load, would have all cores."""
+    code = """
+import sys
+from mmvsolvers_nn.paper import run, tasks
+from mmvsolvers.paper.figures import FIGURES
+from mmvsolvers_nn.paper.scales import SCALES
+def threads(task, scale, directory):
+    import torch
+    return torch.get_num_threads()
+tasks.Timing.measure = threads
+task = run.tasks_of(FIGURES[7], SCALES["smoke"])[0]
+assert "torch" not in sys.modules
+print(run._measure(task, SCALES["smoke"], None)[1])
+import torch
+print(torch.get_num_threads())
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    held, free = map(int, found.stdout.split())
+    assert held == 1
+    assert free == 1 or free == len(os.sched_getaffinity(0))
+
+
+def test_findings_name_the_commit(measured, monkeypatch):
+    store, task = measured
+    (found,) = store.load(task).values()
+    monkeypatch.setattr(tasks, "commit", lambda: "v1-3-gabc")
+    assert "mmvsolvers 0" in found.versions
+    assert ", mmvsolvers " in tasks.versions(with_torch=False)
+    assert " (v1-3-gabc), numpy " in tasks.versions(with_torch=False)
+    monkeypatch.setattr(tasks, "commit", lambda: None)
+    assert "(" not in tasks.versions(with_torch=True)
 
 
 def test_a_cluster_finds_the_same(tmp_path):
@@ -97,7 +209,7 @@ def test_a_training_writes_what_it_was_told(tmp_path):
     point = Point(scene, "amp_nn", 0)
     found = point.measure(SMOKE, tmp_path)["amp_nn"]
     assert {"mse", "error_rate", "coherence", "block_coherence", "sub_coherence"} <= set(found.quantities)
-    told = json.loads((tmp_path / point.key / "configuration.json").read_text())
+    told = json.loads((tmp_path / file_name(point, SMOKE) / "configuration.json").read_text())
     assert told["architecture"]["U"] == SMOKE.recipes["amp_nn"].architecture["U"]
 
 

@@ -60,7 +60,7 @@ def backward(
         sizes = N, L, M
         launch(reverse_sweep, Y, *inputs, *sweep_inputs, *totals, *sizes, on_chip=on_chip, IS_FIRST=u == 0, **blocks)
     by_A = by_pilots.sum(dim=0).mT - (by_residual @ iterates[:, 0].mH).sum(dim=0)
-    return by_A, by_residual, by_lam, by_X - A.mH @ by_residual
+    return by_A.contiguous(), by_residual, by_lam, by_X - A.mH @ by_residual
 
 
 @triton.jit
@@ -88,6 +88,8 @@ def sweep(pilots, squares, lam, residual, X, N, L, M, BLOCK_L: tl.constexpr, BLO
         factor = tl.where(passes, 1.0 - weight / tl.where(passes, length, 1.0), 0.0) / square
         t_re *= factor
         t_im *= factor
+        # Every warp has read the row by then: one that is late would take the new one for the old.
+        tl.debug_barrier()
         store_complex(X, n * M + m, t_re, t_im, m < M)
         update_re, update_im = outer(a_re, a_im, t_re - x_re, x_im - t_im)
         R_re -= update_re
@@ -166,5 +168,6 @@ def reverse_sweep(
             by_a_re += through_re + 2.0 * by_square * a_re
             by_a_im += through_im + 2.0 * by_square * a_im
             accumulate_complex(by_pilots, n * L + i, by_a_re, by_a_im, i < L)
+            tl.debug_barrier()  # as in `sweep`
             store_complex(by_X, n * M + m, by_x_re + square * by_t_re, by_x_im + square * by_t_im, m < M)
     store_complex(by_residual + 2 * t * L * M, wide_at, by_R_re, by_R_im, wide)

@@ -131,6 +131,8 @@ def sweep(pilots, received, inverse, log_odds, upper, value, N, L, M, BLOCK_L: t
         r = real_inner(w_re, w_im, w_re, w_im) / M
         old = tl.load(value + t * N + n)
         d = coordinate_step(q, r, old, tl.load(log_odds + t * N + n), tl.load(upper + t * N + n))
+        # Every warp has read the old value by then: one that is late would take the new one for it.
+        tl.debug_barrier()
         tl.store(value + t * N + n, old + d)
         c = d / (1.0 + d * q)
         update_re, update_im = outer(s_re, s_im, s_re, s_im)
@@ -220,6 +222,7 @@ def reverse_sweep(
             by_d = old + through
             # a step that ends at a bound follows the bound and the value it starts from, nothing else
             clipped = (y == 0.0) | (y == bound)
+            tl.debug_barrier()  # as in `sweep`
             tl.store(by_value + n, tl.where(clipped, -through, old))
             total = tl.load(by_upper + t * N + n)
             tl.store(by_upper + t * N + n, tl.where((y == bound) & (y > 0.0), total + by_d, total))
