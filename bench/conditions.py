@@ -6,7 +6,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from mmvsolvers._commit import commit
+from mmvsolvers._versions import commit
 
 
 def conditions() -> dict[str, str]:

@@ -1,13 +1,12 @@
 """The table of results that all comparisons share: a row for each solver and scenario, with all that led to it."""
 
 import json
-import platform
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmvsolvers._versions import versions
 from mmvsolvers.evaluation import Evaluation
 from mmvsolvers.sweep import columns_of
 from mmvsolvers.writing import write_table
@@ -26,13 +25,14 @@ def records(rows: "Sequence[Row]", samples: "Samples", until: "UntilErrors | Non
     if until is not None:
         drawn |= {"until_errors": until.n_errors, "max_samples": until.max_samples}
     drawn |= {"pilot_draws": samples.n_draws, "seed": samples.seed}
+    used = ["torch"] if "torch" in sys.modules else []
     return [
         columns_of(row.scenario)
         | ({"pilots": row.pilots} if row.pilots else {})
         | drawn
         | {"solver": row.solver.name, "told": " ".join(row.told), "options": json.dumps(dict(row.options), default=str)}
         | figures(row.evaluation)
-        | {"versions": versions()}
+        | {"versions": versions(*used)}
         for row in rows
     ]
 
@@ -47,20 +47,7 @@ def figures(found: Evaluation) -> dict[str, Any]:
     return columns | {name: getattr(found, name) for name in _COUNTS}
 
 
-def versions() -> str:
-    """Return the versions of what computes, for the record; of torch, where it is in use."""
-    packages = ["mmvsolvers", "numpy", "numba", *(["torch"] if "torch" in sys.modules else [])]
-    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {_version(name)}" for name in packages)])
-
-
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write records as CSV, whole or not at all; what some of them lack stays empty."""
     columns = list(dict.fromkeys(name for record in records for name in record))
     write_table(path, columns, ([record.get(name) for name in columns] for record in records))
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

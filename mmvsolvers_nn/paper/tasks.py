@@ -1,13 +1,11 @@
 """The units of work: one scheme on one scene with one seed, or the times of all schemes on one scene."""
 
 import json
-import platform
 import statistics
 import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -15,7 +13,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from mmvsolvers._commit import commit
+from mmvsolvers._versions import versions
 from mmvsolvers.codec import encode
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.comparison import Samples
@@ -115,7 +113,11 @@ class Point:
         quantities |= {"error_rate": evaluation.error_rate} | _coherences(pilots, self.scene.G)
         if evaluation.mse is not None:
             quantities["mse"] = evaluation.mse
-        return {self.scheme: Finding(quantities, samples, time.perf_counter() - start, versions(self.is_training))}
+        return {
+            self.scheme: Finding(
+                quantities, samples, time.perf_counter() - start, versions(*(["torch"] if self.is_training else []))
+            )
+        }
 
     def _classical(self, scale: Scale) -> "_Found":
         scheme = SCHEMES[self.scheme]
@@ -198,7 +200,7 @@ class Timing:
                         spent[scheme].append((time.perf_counter() - before) / problems.T)
         total = time.perf_counter() - start
         return {
-            scheme: Finding({"seconds_per_sample": _median(times)}, data.T, total, versions(with_torch=True))
+            scheme: Finding({"seconds_per_sample": _median(times)}, data.T, total, versions("torch"))
             for scheme, times in spent.items()
         }
 
@@ -273,14 +275,6 @@ def training(scene: Scene, scheme: str, seed: int, scale: Scale) -> Any:
 def exact(value: float) -> Estimate:
     """Return a figure that is no mean of anything as an estimate."""
     return Estimate(value, value, value, 1)
-
-
-def versions(with_torch: bool) -> str:
-    """Return the versions of what computes, the commit where it is known, for the record."""
-    found = {name: version(name) for name in ["mmvsolvers", "numpy", "numba", *(["torch"] if with_torch else [])]}
-    if at := commit():
-        found["mmvsolvers"] += f" ({at})"
-    return f"Python {platform.python_version()}, " + ", ".join(f"{name} {value}" for name, value in found.items())
 
 
 def _scenario(scene: Scene) -> Scenario:

@@ -157,17 +157,6 @@ print(torch.get_num_threads())
     assert free == 1 or free == len(os.sched_getaffinity(0))
 
 
-def test_findings_name_the_commit(measured, monkeypatch):
-    store, task = measured
-    (found,) = store.load(task).values()
-    monkeypatch.setattr(tasks, "commit", lambda: "v1-3-gabc")
-    assert "mmvsolvers 0" in found.versions
-    assert ", mmvsolvers " in tasks.versions(with_torch=False)
-    assert " (v1-3-gabc), numpy " in tasks.versions(with_torch=False)
-    monkeypatch.setattr(tasks, "commit", lambda: None)
-    assert "(" not in tasks.versions(with_torch=True)
-
-
 def test_a_cluster_finds_the_same(tmp_path):
     script = tmp_path / "cluster.py"
     script.write_text(CLUSTER)

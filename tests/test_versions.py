@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import mmvsolvers
-from mmvsolvers import _commit
+from mmvsolvers import _versions
 
 
 @pytest.fixture
@@ -15,10 +15,10 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / "mmvsolvers"
     folder.mkdir()
     shutil.copy(Path(mmvsolvers.__file__), folder)
-    monkeypatch.setattr(_commit, "_FOLDER", folder)
-    _commit.commit.cache_clear()
+    monkeypatch.setattr(_versions, "_FOLDER", folder)
+    _versions.commit.cache_clear()
     yield folder
-    _commit.commit.cache_clear()
+    _versions.commit.cache_clear()
 
 
 def git(folder, *arguments):
@@ -26,13 +26,13 @@ def git(folder, *arguments):
 
 
 def test_outside_a_checkout_there_is_no_commit(package):
-    assert _commit.commit() is None
+    assert _versions.commit() is None
 
 
 def test_another_repository_around_the_package_is_not_its_own(package):
     git(package.parent, "init", "-q")
     git(package.parent, "commit", "-q", "--allow-empty", "-m", "other")
-    assert _commit.commit() is None
+    assert _versions.commit() is None
 
 
 def test_a_checkout_tells_its_commit_and_whether_code_was_changed(package):
@@ -40,17 +40,25 @@ def test_a_checkout_tells_its_commit_and_whether_code_was_changed(package):
     (package.parent / "README.md").write_text("read\n")
     git(package.parent, "add", ".")
     git(package.parent, "commit", "-q", "-m", "first")
-    found = _commit.commit()
+    found = _versions.commit()
     assert found
     assert "dirty" not in found
     (package.parent / "README.md").write_text("more\n")
-    _commit.commit.cache_clear()
-    assert _commit.commit() == found
+    _versions.commit.cache_clear()
+    assert _versions.commit() == found
     (package / "__init__.py").write_text("changed = True\n")
-    _commit.commit.cache_clear()
-    assert _commit.commit() == f"{found}-dirty"
+    _versions.commit.cache_clear()
+    assert _versions.commit() == f"{found}-dirty"
 
 
 def test_without_git_there_is_no_commit(package, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent / "nowhere"))
-    assert _commit.commit() is None
+    assert _versions.commit() is None
+
+
+def test_versions_name_the_commit_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(_versions, "commit", lambda: "v1-3-gabc")
+    assert f", mmvsolvers {mmvsolvers.__version__} (v1-3-gabc), numpy " in _versions.versions()
+    monkeypatch.setattr(_versions, "commit", lambda: None)
+    assert _versions.versions("absent").endswith(", absent not installed")
+    assert "(" not in _versions.versions()

@@ -1,10 +1,20 @@
-"""Which commit of this package computes, for the record of what was measured."""
+"""What computes, for the record of what was measured."""
 
+import platform
 import subprocess
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
+
+
+def versions(*others: str) -> str:
+    """Return the versions of Python, of this package with its commit where that is known, and of ``others``."""
+    found = {name: _version(name) for name in ("mmvsolvers", "numpy", "numba", *others)}
+    if at := commit():
+        found["mmvsolvers"] += f" ({at})"
+    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {value}" for name, value in found.items())])
 
 
 @cache
@@ -27,3 +37,10 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
