@@ -77,9 +77,9 @@ class Blocks:
             back[..., self.order[start:stop], :] = V @ X[..., start:stop, :]
         return back
 
-    def lengths(self, squares: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return the lengths of the groups (..., G), from the squared lengths of rows (..., N)."""
-        return np.asarray(np.sqrt(np.add.reduceat(squares[..., self.order], self.first[:-1], axis=-1)))
+    def sums(self, squares: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the squared lengths of the groups (..., G), from those of rows (..., N)."""
+        return np.asarray(np.add.reduceat(squares[..., self.order], self.first[:-1], axis=-1))
 
 
 def lambda_max(
@@ -236,9 +236,9 @@ def penalty_parameter(
 
 
 def _lambda_max(batch: Batch, blocks: Blocks | None) -> NDArray[np.floating]:
-    powers = (power for _, power in matched_powers(batch))
-    roots = (np.sqrt(power) if blocks is None else blocks.lengths(power) for power in powers)
-    lengths: NDArray[np.floating] = np.sqrt(batch.M) * np.concatenate([root.max(axis=1) for root in roots])
+    powers = (power if blocks is None else blocks.sums(power) for _, power in matched_powers(batch))
+    largest = np.concatenate([power.max(axis=1) for power in powers])
+    lengths: NDArray[np.floating] = np.sqrt(batch.M * largest)
     return lengths.astype(batch.real_dtype)
 
 
@@ -252,7 +252,7 @@ def _duality_gap(
 ) -> float:
     def lengths(rows: NDArray[np.inexact]) -> NDArray[np.floating]:
         norms: NDArray[np.floating] = np.linalg.norm(rows, axis=1)
-        return norms if blocks is None else blocks.lengths(norms**2)
+        return norms if blocks is None else np.sqrt(blocks.sums(norms**2))
 
     R = Y - A @ X
     primal = 0.5 * np.linalg.norm(R) ** 2 + lam * lengths(X).sum()
