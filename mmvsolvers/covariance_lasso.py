@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.scores import matched_powers
-from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
+from mmvsolvers.scores import matched_powers, mean_power
+from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar, is_estimated
 
 # The largest N whose N×N Gram matrix is kept, once for the whole batch: 128 MiB in double precision.
 GRAM_LIMIT = 4096
@@ -39,8 +39,8 @@ def covariance_lasso(
         Received signals of any number of problems that share A.
     lam : float or array_like of shape (...), optional
         λ, in the units of a_nᴴYYᴴa_n. By default a tenth of the smallest λ at which r is zero.
-    noise_var : float or array_like of shape (...)
-        σ², what is taken off the diagonal of the covariance; 0 takes off nothing.
+    noise_var : float, array_like of shape (...) or "estimate"
+        σ², what is taken off the diagonal of the covariance; 0 takes off nothing. "estimate" minimises over σ² ≥ 0 too.
     max_iter : int
         Most sweeps over the devices, or over the active ones.
     tol : float
@@ -50,7 +50,8 @@ def covariance_lasso(
     Returns
     -------
     SolverResult
-        ``score`` is r (..., N), ``X`` None, ``optimality`` the duality gap relative to ``objective``.
+        ``score`` is r (..., N), ``X`` None, ``optimality`` the duality gap relative to ``objective``, ``noise_var`` σ²
+        where it was estimated.
 
     Raises
     ------
@@ -76,7 +77,14 @@ def covariance_lasso(
     [3.6, 0.0, 0.0]
     """
     batch = Batch.of(A, Y).in_units(objective=4, spread=4)
-    sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE, unit=(0, 2))
+    estimated = is_estimated(noise_var)
+    if estimated:
+        # what it is where r is zero
+        sigma2: NDArray[np.floating] = mean_power(batch)
+        noise = np.stack([sigma2, np.zeros(batch.T), np.full(batch.T, np.inf)], axis=1)
+    else:
+        sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE, unit=(0, 2))
+        noise = np.repeat(sigma2.astype(np.float64)[:, None], 3, axis=1)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     rows = np.ascontiguousarray(batch.A.T, batch.complex_dtype)
@@ -88,7 +96,7 @@ def covariance_lasso(
     received = batch.Y.astype(rows.dtype, copy=False)
     r, objective, gap, n_iter = solve_in_parts(
         lambda part: kernels.covariance_lasso.solve_batch(
-            rows, conjugate, squares, gram, known, received[part], sigma2[part], lams[part], max_iter, tol
+            rows, conjugate, squares, gram, known, received[part], noise[part], lams[part], max_iter, tol
         ),
         received,
         batch.N,
@@ -100,6 +108,7 @@ def covariance_lasso(
         optimality=gap.astype(batch.real_dtype),
         n_iter=n_iter,
         tol=tol,
+        noise_var=noise[:, 0].astype(batch.real_dtype) if estimated else None,
     )
     warn_about("covariance_lasso", result, tol)
     return result

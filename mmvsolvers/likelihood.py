@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.result import SolverResult
+from mmvsolvers.scores import mean_power
 from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
@@ -23,6 +24,7 @@ from mmvsolvers.validation import (
     as_count,
     as_real,
     as_scalar,
+    is_estimated,
 )
 
 # Σ⁻¹ has entries as large as 1/σ², and devices' q as small as one over their power in it. Single precision holds both
@@ -32,6 +34,8 @@ SINGLE_PRECISION_LOSS = 3e-4
 # this share of Y, spread over all devices.
 DENSE_UPDATES = 10
 LEAST_SHARE = 0.01
+# The least σ² that is estimated, as a share of the received power: Σ's rounding errors stay far below it.
+LEAST_NOISE = 1e-9
 
 
 def descend(
@@ -51,9 +55,11 @@ def descend(
     ``log_odds``, ``channel_var`` (g; None for ones) and ``upper`` are validated arrays of shape (N,), ``algorithm`` is
     the kernel's name. See ``ml_cd`` and ``map_cd``, ``ml_psca`` and ``map_psca``.
     """
-    given = batch.numbers("noise_var", noise_var, POSITIVE)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
+    if algorithm == "map_cd" and is_estimated(noise_var):
+        return _descend_in_noise(batch, log_odds, channel_var, upper, max_iter=max_iter, tol=tol, gamma0=gamma0)
+    given = batch.numbers("noise_var", noise_var, POSITIVE)
     problem = batch.in_units(objective=0, spread=4, noise_var=given, channel_var=channel_var)
     sigma2 = problem.entered("noise_var", given, (0, 2))
     # α is in units of Y's power over the pilots'.
@@ -143,6 +149,61 @@ def even_powers(
     received = np.sum(np.abs(Y) ** 2, axis=(1, 2)) / Y.shape[2]
     above = np.maximum(received - Y.shape[1] * noise_var, LEAST_SHARE * received)
     return np.repeat(above[:, None] / np.sum(np.abs(rows) ** 2), len(rows), axis=1)
+
+
+def _descend_in_noise(
+    batch: Batch,
+    log_odds: NDArray[np.floating],
+    channel_var: NDArray[np.floating] | None,
+    upper: NDArray[np.floating],
+    *,
+    max_iter: int,
+    tol: float,
+    gamma0: ArrayLike | str | None,
+) -> SolverResult:
+    """Minimise what ``descend`` minimises over σ² too, by coordinate descent."""
+    if isinstance(gamma0, str):
+        raise ValueError(f'gamma0 must be powers where noise_var is "estimate"; got {gamma0!r}')
+    problem = batch.in_units(objective=0, spread=4, channel_var=channel_var)
+    AT, Y, floor = _for_unknown_noise(problem)
+    unit, bound = np.ldexp(1.0, problem.units.exponents((-2, 2))), upper.astype(np.float64)
+    value = np.minimum(_start(problem, floor, channel_var, gamma0), bound / unit[:, None]).astype(np.float64)
+    noise_var, objective, optimality, n_iter = solve_in_parts(
+        lambda part: kernels.unknown_noise.solve_batch(
+            AT, Y[part], floor[part], log_odds, bound, unit[part], max_iter, tol, value[part]
+        ),
+        Y,
+        batch.N,
+    )
+    return problem.result(
+        X=None,
+        score=value.astype(batch.real_dtype),
+        objective=(objective + _log_det_unit(problem)).astype(batch.real_dtype),
+        optimality=optimality.astype(batch.real_dtype),
+        n_iter=n_iter,
+        tol=tol,
+        noise_var=noise_var.astype(batch.real_dtype),
+    )
+
+
+def likeliest_noise(batch: Batch, power: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the σ² of every problem, (...), that is likeliest given the powers of the devices, (T, N)."""
+    problem = batch.in_units(objective=0, spread=4)
+    AT, Y, floor = _for_unknown_noise(problem)
+    powers = problem.units.enter(power.astype(np.float64), (-2, 2))
+    (found,) = solve_in_parts(
+        lambda part: (kernels.unknown_noise.noise_batch(AT, Y[part], floor[part], powers[part]),), Y, batch.N
+    )
+    return problem.units.leave(found, (0, 2)).astype(batch.real_dtype).reshape(batch.leading)
+
+
+def _for_unknown_noise(problem: Batch) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """Return Aᵀ and Y in double precision, and the least σ² of every problem, (T,)."""
+    power = mean_power(problem)
+    if not power.all():
+        raise ValueError(f"noise_var cannot be estimated where Y is zero, as in problem {np.argmin(power)}")
+    AT, Y = np.ascontiguousarray(problem.A.T, np.complex128), np.ascontiguousarray(problem.Y, np.complex128)
+    return AT, Y, LEAST_NOISE * power
 
 
 def maximise_likelihood(

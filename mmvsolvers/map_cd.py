@@ -19,6 +19,7 @@ from mmvsolvers.validation import (
     as_couplings,
     as_groups,
     as_scalar,
+    is_estimated,
 )
 
 # Random orders in which groups, or devices with couplings, flip.
@@ -51,8 +52,9 @@ def map_cd(
         Pilots; float32, float64, complex64 or complex128.
     Y : array_like of shape (..., L, M)
         Received signals of any number of problems that share A.
-    noise_var : float or array_like of shape (...)
-        σ², the noise variance of one complex entry of Y.
+    noise_var : float, array_like of shape (...) or "estimate"
+        σ², the noise variance of one complex entry of Y. "estimate" minimises over σ² too, not with
+        ``groups`` or ``couplings``; see Notes.
     activity_prob : float or array_like of shape (N,)
         ε, the probability that a device is active, strictly between 0 and 1.
     channel_var : float or array_like of shape (N,)
@@ -79,7 +81,8 @@ def map_cd(
     -------
     SolverResult
         ``score`` is α (..., N), ``X`` None, ``objective`` the function above, ``optimality`` the largest scaled step
-        left; with ``groups`` or ``couplings``, by how much another flip would lower the objective.
+        left; with ``groups`` or ``couplings``, by how much another flip would lower the objective. ``noise_var`` is σ²
+        where it was estimated.
 
     Raises
     ------
@@ -90,6 +93,12 @@ def map_cd(
     -----
     ConvergenceWarning
         If ``max_iter`` sweeps did not reach ``tol`` > 0.
+
+    Notes
+    -----
+    An unknown σ² is estimated as in ``ml_cd``. Powers of many silent devices can stand in for
+    noise, so that at short pilots the minimum is at a σ² far too small, often at the least that is tried, 1e-9 of the
+    power of Y. The scores, which their threshold is learned for, hardly suffer from it.
 
     References
     ----------
@@ -116,6 +125,8 @@ def map_cd(
         for name, value in (("upper", upper), ("gamma0", gamma0)):
             if value is not None:
                 raise ValueError(f"{name} must not be given together with groups or couplings, where α is 0 or 1")
+        if is_estimated(noise_var):
+            raise ValueError('noise_var must be known where groups or couplings are; got "estimate"')
         result = _flip(batch, noise_var, prob, gain, group, pairs, max_iter=max_iter, tol=tol)
         warn_about("map_cd", result, tol)
         return result

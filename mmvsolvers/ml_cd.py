@@ -31,8 +31,8 @@ def ml_cd(
         Pilots; float32, float64, complex64 or complex128.
     Y : array_like of shape (..., L, M)
         Received signals of any number of problems that share A.
-    noise_var : float or array_like of shape (...)
-        σ², the noise variance of one complex entry of Y.
+    noise_var : float, array_like of shape (...) or "estimate"
+        σ², the noise variance of one complex entry of Y. "estimate" minimises over σ² too: see Notes.
     gamma0 : "dense" or array_like of shape (N,) or (..., N), optional
         Powers γ ⪰ 0 to start from; 0 by default, the textbook's. "dense" starts from what a few updates of sparse
         Bayesian learning (``m_sbl``) make of equal powers: at short pilots it ends in other stationary points,
@@ -47,7 +47,8 @@ def ml_cd(
     Returns
     -------
     SolverResult
-        ``score`` is γ (..., N), ``X`` None, ``objective`` f(γ), ``optimality`` the largest scaled step left.
+        ``score`` is γ (..., N), ``X`` None, ``objective`` f(γ), ``optimality`` the largest scaled step left,
+        ``noise_var`` σ² where it was estimated.
 
     Raises
     ------
@@ -58,6 +59,13 @@ def ml_cd(
     -----
     ConvergenceWarning
         If ``max_iter`` sweeps did not reach ``tol`` > 0.
+
+    Notes
+    -----
+    An unknown σ² is one more coordinate: before every full sweep it is moved to its minimum given the powers, found
+    from the eigenvalues of AΓAᴴ, and all is computed in double precision. Powers of many silent devices can stand in
+    for noise, so that at short pilots the minimum is at a σ² far too small, often at the least that is tried, 1e-9 of
+    the power of Y. Detection by a learned threshold hardly suffers from it, but it takes more sweeps.
 
     References
     ----------

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.likelihood import likeliest_noise
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.thresholds import as_activity
@@ -36,8 +37,9 @@ def ml_mmse(
         Pilots; float32, float64, complex64 or complex128.
     Y : array_like of shape (..., L, M)
         Received signals of any number of problems that share A.
-    noise_var : float or array_like of shape (...)
-        σ², the noise variance of one complex entry of Y.
+    noise_var : float, array_like of shape (...) or "estimate"
+        σ², the noise variance of one complex entry of Y. "estimate" detects as ``ml_cd`` does then, and
+        gives the channel estimates the σ² that is likeliest given S, which short pilots do not spoil.
     threshold : float
         Devices with γ above it count as active; see ``best_threshold``.
     channel_var : float or array_like of shape (N,)
@@ -48,7 +50,8 @@ def ml_mmse(
     Returns
     -------
     SolverResult
-        ``X`` (..., N, M), zero outside S; all else is that of ``ml_cd``.
+        ``X`` (..., N, M), zero outside S, ``noise_var`` σ² given S where it was estimated; all else is that of
+        ``ml_cd``.
 
     Raises
     ------
@@ -78,8 +81,11 @@ def ml_mmse(
     level = as_scalar("threshold", threshold, NON_NEGATIVE)
     gain = batch.per_device("channel_var", channel_var, POSITIVE)
     detection = ml_cd(A, Y, noise_var, max_iter=max_iter, tol=tol)
-    active = detection.score.reshape(batch.T, batch.N) > level
-    return replace(detection, X=_estimate(batch, noise_var, active * gain))
+    power = (detection.score.reshape(batch.T, batch.N) > level) * gain
+    if detection.noise_var is None:
+        return replace(detection, X=_estimate(batch, noise_var, power))
+    sigma2 = likeliest_noise(batch, power)
+    return replace(detection, X=_estimate(batch, sigma2, power), noise_var=sigma2)
 
 
 def mmse_estimate(

@@ -68,6 +68,8 @@ class SolverResult:
         ``optimality <= tol``.
     diverged : ndarray of shape (...), bool
         The iteration blew up and the best iterate before that is returned. Only AMP can.
+    noise_var : ndarray of shape (...), real, or None
+        The noise variance, where it was estimated.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class SolverResult:
     n_iter: NDArray[np.int64]
     converged: NDArray[np.bool_]
     diverged: NDArray[np.bool_]
+    noise_var: NDArray[np.floating] | None = None
 
     @classmethod
     def unoptimised(cls, X: NDArray[np.inexact] | None, score: NDArray[np.floating], n_iter: int = 0) -> SolverResult:

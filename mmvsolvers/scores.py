@@ -23,3 +23,10 @@ def matched_powers(batch: Batch) -> Iterator[tuple[slice, NDArray[np.floating]]]
     for start in range(0, batch.T, few):
         part = slice(start, start + few)
         yield part, row_scores(adjoint @ batch.Y[part])
+
+
+def mean_power(batch: Batch) -> NDArray[np.float64]:
+    """Return the mean power of an entry of Y, (T,), in double precision: the noise variance if nobody is active."""
+    parts = batch.Y.reshape(batch.T, -1).view(batch.real_dtype).astype(np.float64)
+    power: NDArray[np.float64] = np.sum(parts**2, axis=1) / batch.Y[0].size
+    return power

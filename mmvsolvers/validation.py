@@ -11,6 +11,8 @@ from mmvsolvers.result import SolverResult
 from mmvsolvers.units import ORDINARY, Units, exponents, fits, power_exponents, rescaled
 
 PRECISIONS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.complex64, np.complex128))
+# What is said in the place of σ² where it is to be estimated.
+ESTIMATE = "estimate"
 LARGEST_COUNT = np.iinfo(np.int64).max
 
 
@@ -107,6 +109,17 @@ def as_count(name: str, value: Any, at_least: int = 1) -> int:
     if value > LARGEST_COUNT:
         raise ValueError(f"{name} must be at most {LARGEST_COUNT}, the largest of 64 bits; got {value}")
     return int(value)
+
+
+def is_estimated(noise_var: Any) -> bool:
+    """Tell whether σ² is to be estimated.
+
+    Raises
+    ------
+    ValueError
+        For any other word.
+    """
+    return isinstance(noise_var, str) and as_choice("noise_var", noise_var, (ESTIMATE,)) == ESTIMATE
 
 
 def as_group_size(N: Any, n_groups: Any) -> int:
@@ -368,6 +381,7 @@ class Batch:
         n_iter: NDArray[np.int64],
         tol: float,
         diverged: NDArray[np.bool_] | None = None,
+        noise_var: NDArray[np.floating] | None = None,
     ) -> SolverResult:
         """Give the flat arrays of a kernel their units and leading axes back; the objective has its unit already."""
         if diverged is None:
@@ -384,6 +398,7 @@ class Batch:
             n_iter=n_iter.reshape(self.leading),
             converged=((optimality <= tol) & finite & ~diverged).reshape(self.leading),
             diverged=diverged.reshape(self.leading),
+            noise_var=None if noise_var is None else self.units.leave(noise_var, (0, 2)).reshape(self.leading),
         )
 
 

@@ -197,3 +197,41 @@ def map_psca(A, Y, noise_var, n_iter, activity_prob=0.5, channel_var=1.0, upper=
             share /= 2
         alpha = alpha + share * d
     return alpha, objective(alpha), largest_step(A, sample, noise_var, alpha, c, upper)
+
+
+def likeliest_noise(A, Y, gamma, floor=1e-9):
+    """The σ² of least f among a fine grid of them, refined."""
+    power = np.linalg.norm(Y) ** 2 / Y.size
+    grid = power * np.geomspace(floor, 100, 400)
+    for _ in range(12):
+        costs = [negative_log_likelihood(A, Y, noise_var, gamma) for noise_var in grid]
+        best = int(np.argmin(costs))
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+        grid = np.geomspace(low, high, 9)
+    return grid[int(np.argmin([negative_log_likelihood(A, Y, noise_var, gamma) for noise_var in grid]))]
+
+
+def map_cd_in_noise(A, Y, n_iter, activity_prob=0.5):
+    """Return α and σ², which is moved to its minimum before every sweep and after the last."""
+    alpha, c = np.zeros(A.shape[1]), np.log(activity_prob / (1 - activity_prob)) / Y.shape[1]
+    for _ in range(n_iter):
+        inverse = np.linalg.inv(covariance(A, alpha, likeliest_noise(A, Y, alpha)))
+        for n in range(A.shape[1]):
+            s = inverse @ A[:, n]
+            q, r = np.vdot(A[:, n], s).real, np.linalg.norm(adjoint(Y) @ s) ** 2 / Y.shape[1]
+            d = best_step(q, r, c, alpha[n], np.inf)
+            alpha[n] += d
+            inverse = inverse - d / (1 + d * q) * np.outer(s, s.conj())
+    return alpha, likeliest_noise(A, Y, alpha)
+
+
+def covariance_lasso_in_noise(A, Y, lam, n_iter):
+    """Return r and σ², the last coordinate of every sweep."""
+    _, G, b = covariance_lasso_parts(A, Y, 0.0)
+    squares, power = np.linalg.norm(A, axis=0) ** 2, np.linalg.norm(Y) ** 2 / Y.shape[1]
+    r, noise_var = np.zeros(A.shape[1]), power / A.shape[0]
+    for _ in range(n_iter):
+        for n in range(r.size):
+            r[n] = max(0.0, (b[n] - noise_var * squares[n] - G[n] @ r + G[n, n] * r[n] - lam) / G[n, n])
+        noise_var = max(0.0, (power - squares @ r) / A.shape[0])
+    return r, noise_var

@@ -231,3 +231,16 @@ def test_no_result_is_lost_to_an_encoding(tmp_path, encoding):
     assert done.returncode == 0, done.stderr
     assert b"error rate" in done.stdout
     assert (tmp_path / "a.csv").exists()
+
+
+def test_the_noise_variance_may_be_estimated(tmp_path):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    done = run(tmp_path / "mine.npz", "-s", "ml_cd", "--noise-var", "estimate")
+    assert done.exit_code == 0, done.output
+    found = load_arrays(tmp_path / "mine.ml_cd.npz", ["noise_var", "score"])
+    wanted = mmv.ml_cd(A, Y, "estimate")
+    np.testing.assert_array_equal(found["noise_var"], wanted.noise_var)
+    np.testing.assert_array_equal(found["score"], wanted.score)
+    told = ["--noise-var", "estimate", "--activity-prob", "0.1", "--false-alarm", "0.05", "--overwrite"]
+    assert "needs --activity-prob and --noise-var as numbers" in run(tmp_path / "mine.npz", "-s", "ml_cd", *told).stderr
+    assert "no variable 'guess'" in run(tmp_path / "mine.npz", "-s", "ml_mmse", "--noise-var", "guess").stderr

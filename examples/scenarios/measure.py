@@ -1,59 +1,65 @@
-"""Solvers on a named scenario, or on `umi`: python examples/scenarios/measure.py NAME [SAMPLES [SOLVER ...]]."""
+"""All solvers along a named scenario's sweep, or on `umi`: python examples/scenarios/measure.py [NAME ...].
+
+Where two cores would take hours, the sizes are cut, as the column `cut` of the table says: N and K by one factor, L by
+its root, for the covariance sees K against L².
+"""
 
 import sys
-from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 import mmvsolvers as mmv
-from mmvsolvers import plotting
-from mmvsolvers.writing import write_table
+from mmvsolvers.comparison import Samples, compare, draw_figure, records, write_csv
+from mmvsolvers.sweep import grid
 
-DRAWS = 3
+HERE = Path(__file__).parent
+TOL, MAX_ITER = 1e-3, 100
+# What varies, the sizes that are cut, and the samples for each of three draws of the pilots.
+SMALL, LARGE, HUGE = 60, 6, 4
+PLANS = {
+    "cui2021": ({"L": (8, 12, 16, 20)}, {}, SMALL),
+    "cui2021-single-group": ({"L": (8, 12, 16, 20)}, {}, SMALL),
+    "cui2021-groups": ({"L": (8, 12, 16, 20)}, {}, SMALL),
+    "cui2021-n1000": ({"L": (90, 150)}, {}, HUGE),
+    "cui2021-n1000-single-group": ({"L": (90, 150)}, {}, HUGE),
+    "cui2021-n1000-groups": ({"L": (90, 150)}, {}, HUGE),
+    "fengler2021": ({"M": (12, 25, 50, 100)}, {"N": 500, "n_active": 75, "L": 50}, LARGE),
+    "marata2024": ({"L": (32, 64)}, {}, LARGE),
+    "fast-cd": ({"L": (60, 100)}, {}, HUGE),
+    "li2022": ({"L": (7, 8)}, {}, SMALL),
+    "liu2018": ({"M": (16, 32, 64)}, {"N": 1000, "n_active": 50, "L": 48}, LARGE),
+    "umi": ({"L": (8, 12, 16)}, {}, 200),
+}
 
 
-def scenarios(name):
+def scenario_of(name):
     if name != "umi":
-        found = mmv.named_scenario(name)
-        varied = next(iter(found.sweep))
-        return varied, dict(zip(found.sweep[varied], found.variants(varied), strict=True))
+        return mmv.named_scenario(name).scenario
     from mmvsolvers_nn.channels import TR38901
 
-    base = mmv.Scenario(N=100, L=8, M=8, activity=mmv.IndependentActivity(0.1), channel=TR38901(), noise_var=0.1)
-    return "L", {L: replace(base, L=L) for L in (8, 12, 16)}
+    return mmv.Scenario(N=100, L=12, M=8, activity=mmv.IndependentActivity(0.1), channel=TR38901(), noise_var=0.1)
 
 
-def measure(name, n_samples, solvers):
-    varied, variants = scenarios(name)
-    for value, scenario in variants.items():
-        data = []
-        for draw in range(DRAWS):
-            rng = np.random.default_rng((0, value, draw))
-            train = scenario.draw(rng, n_samples)
-            data.append((train, scenario.draw(rng, n_samples, pilots=train.A)))
-        for solver in solvers:
-            yield varied, value, mmv.average([mmv.evaluate(mmv.SOLVERS[solver], *pair, tol=1e-3) for pair in data])
-
-
-def main(name, n_samples, solvers):
-    here, rows, table = Path(__file__).parent, [], []
-    for varied, value, found in measure(name, n_samples, solvers):
-        rows.append((varied, value, found))
-        rate, error = found.error_rate, "" if found.mse is None else found.mse.mean
-        table.append([varied, value, found.solver, n_samples, DRAWS, rate.mean, max(rate.low, 0), rate.high, error])
-        print(varied, value, found.solver, rate, flush=True)
-    columns = ["parameter", "value", "solver", "samples", "draws", "error_rate", "low", "high", "mse"]
-    write_table(here / f"{name}.csv", columns, table)
-    with plotting.figure(1) as (canvas, axes):
-        axis = np.ravel(axes)[0]
-        for index, solver in enumerate(solvers):
-            points = {value: found.error_rate for _, value, found in rows if found.solver == solver}
-            plotting.curve(axis, list(points), list(points.values()), mmv.SOLVERS[solver].label, index)
-        plotting.finish(axis, rows[0][0], "error rate")
-        canvas.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        plotting.save(canvas, here / f"{name}.png")
+def measure(name):
+    sweep, cut, n_samples = PLANS[name]
+    (scenario,) = grid(scenario_of(name), {field: [value] for field, value in cut.items()})
+    samples = Samples(n_train=n_samples, n_test=n_samples, n_draws=3)
+    options = {solver.name: {"tol": TOL, "max_iter": MAX_ITER} for solver in mmv.SOLVERS.values()}
+    rows = []
+    for row in compare(grid(scenario, sweep), samples, options=options):
+        rows.append(row)
+        print(name, row.scenario.describe(), row.solver.name, row.evaluation.error_rate, flush=True)
+    said = {
+        "scenario": name,
+        "cut": " ".join(f"{field}={value}" for field, value in cut.items()) or "none",
+        "tol": TOL,
+        "max_iter": MAX_ITER,
+        "versions": " ".join(f"{package}={version(package)}" for package in ("mmvsolvers", "numpy", "numba")),
+    }
+    write_csv(HERE / f"{name}.csv", [said | record for record in records(rows, samples)])
+    draw_figure(HERE / f"{name}.png", rows, list(sweep))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int((sys.argv[2:] or [100])[0]), sys.argv[3:] or list(mmv.SOLVERS))
+    for name in sys.argv[1:] or PLANS:
+        measure(name)

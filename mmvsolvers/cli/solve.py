@@ -37,7 +37,9 @@ def solve(
     solver: Annotated[
         str, typer.Option("--solver", "-s", help="A name, such as ml_cd, or your own at file.py:object.")
     ],
-    noise_var: Annotated[str | None, typer.Option(help=_of("noise_var"), rich_help_panel=_SIDE)] = None,
+    noise_var: Annotated[
+        str | None, typer.Option(help=f"{_of('noise_var')} 'estimate' estimates it.", rich_help_panel=_SIDE)
+    ] = None,
     activity_prob: Annotated[str | None, typer.Option(help=_of("activity_prob"), rich_help_panel=_SIDE)] = None,
     channel_var: Annotated[str | None, typer.Option(help=_of("channel_var"), rich_help_panel=_SIDE)] = None,
     groups: Annotated[str | None, typer.Option(help=_of("groups"), rich_help_panel=_SIDE)] = None,
@@ -130,7 +132,7 @@ def _calibrated(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[s
     from mmvsolvers.thresholds import threshold_at
 
     p, noise_var = options.get("activity_prob"), options.get("noise_var")
-    if p is None or noise_var is None or np.ndim(p) or np.ndim(noise_var):
+    if p is None or noise_var is None or isinstance(noise_var, str) or np.ndim(p) or np.ndim(noise_var):
         raise ValueError("--false-alarm simulates, which needs --activity-prob and --noise-var as numbers")
     activity = IndependentActivity(float(p))
     L, N = A.shape
@@ -166,13 +168,16 @@ def _read(
 ) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
     """Return A, Y and what the solver is told, variables read from the file; nothing else is read."""
     from mmvsolvers.files import load_arrays
+    from mmvsolvers.validation import ESTIMATE
 
-    names = [value for value in sources.values() if isinstance(value, str)]
-    arrays = load_arrays(file, dict.fromkeys([pilots_name, received_name, *names]))
+    named = {name: value for name, value in sources.items() if isinstance(value, str)}
+    if named.get("noise_var") == ESTIMATE:
+        del named["noise_var"]
+    arrays = load_arrays(file, dict.fromkeys([pilots_name, received_name, *named.values()]))
     for name in (pilots_name, received_name):
         if arrays[name].dtype.kind in "iub":
             raise TypeError(f"{name} is of integer type {arrays[name].dtype}; save it as double")
-    told = {name: arrays[value].squeeze() if isinstance(value, str) else value for name, value in sources.items()}
+    told = {name: arrays[value].squeeze() if name in named else value for name, value in sources.items()}
     return arrays[pilots_name], arrays[received_name], told
 
 
@@ -211,8 +216,9 @@ def _estimate(layout: Layout, result: "SolverResult", threshold: float | None, f
     if result.X is not None:
         found["X"] = layout.original(result.X, layout.batch + "NM", layout.signals)
     found["score"] = layout.original(result.score, layout.batch + "N", layout.scores)
-    for name in ("objective", "optimality", "n_iter", "converged", "diverged"):
-        found[name] = np.asarray(getattr(result, name))
+    for name in ("objective", "optimality", "n_iter", "converged", "diverged", "noise_var"):
+        if getattr(result, name) is not None:
+            found[name] = np.asarray(getattr(result, name))
     if threshold is not None:
         found["active"] = found["score"] > threshold
         found[f"active_list_from_{first}"] = np.argwhere(result.score > threshold) + first

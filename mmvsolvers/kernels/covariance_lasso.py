@@ -1,9 +1,10 @@
 """Coordinate descent for the covariance LASSO, min over r ⪰ 0 of ½‖S - A diag(r) Aᴴ‖²_F + λ Σ_n r_n.
 
-The gradient of device n is a_nᴴ E a_n with the residual E = S - A diag(r) Aᴴ. Two forms give the same iterates: where
-the Gram matrix |AᴴA|² of all devices fits in memory, all gradients are kept up to date with its rows; where it does
-not, E is kept up to date, a block of devices at a time. A single problem moves few of its devices, and computes only
-the rows of those; a batch shares the whole matrix.
+S is YYᴴ/M - σ²I; where σ² is not known, it is one more coordinate, σ² ≥ 0, moved after every sweep. The gradient of
+device n is a_nᴴ E a_n with the residual E = S - A diag(r) Aᴴ. Two forms give the same iterates: where the Gram matrix
+|AᴴA|² of all devices fits in memory, all gradients are kept up to date with its rows; where it does not, E is kept up
+to date, a block of devices at a time. A single problem moves few of its devices, and computes only the rows of those;
+a batch shares the whole matrix.
 """
 
 from collections import namedtuple
@@ -23,8 +24,9 @@ ACTIVE_SWEEPS = 20
 # The pilots: rows a_nᵀ and a_nᴴ (N, L), ‖a_n‖² (N,), |AᴴA|² (N, N) or (0, 0) where it is too large, and which of its
 # rows are there, (N,).
 Pilots = namedtuple("Pilots", "rows conjugate squares gram known")
-# The iterate: r (N,), the gradients a_nᴴEa_n (N,) where the Gram matrix is there, and E (L, L) where it is not.
-State = namedtuple("State", "r gradient E")
+# The iterate: r (N,), the gradients a_nᴴEa_n (N,) where the Gram matrix is there, E (L, L) where it is not, and σ² with
+# the bounds that it may move between, (3,).
+State = namedtuple("State", "r gradient E noise")
 
 
 @njit()
@@ -103,49 +105,77 @@ def sweep(pilots, devices, lam, state):
 
 
 @njit()
-def set_residual(pilots, S, r, E):
-    """Set E = S - A diag(r) Aᴴ."""
-    active = np.flatnonzero(r)
-    rows, weighted = gather_rows(pilots.rows, active), gather_rows(pilots.conjugate, active)
-    for k in range(active.size):
-        for i in range(weighted.shape[1]):
-            weighted[k, i] *= weighted.real.dtype.type(r[active[k]])
-    for i in range(E.shape[0]):
-        for j in range(E.shape[0]):
-            E[i, j] = S[i, j]
-    if active.size:
-        subtract(E, np.dot(rows.T, weighted))
+def move_noise(pilots, power, state):
+    """Move σ² to its minimum within its bounds, where ``power`` is ‖Y‖²/M."""
+    noise_var = min(max(residual_trace(pilots, power, state.r) / pilots.rows.shape[1], state.noise[1]), state.noise[2])
+    change = noise_var - state.noise[0]
+    if change != 0.0:
+        state.noise[0] = noise_var
+        for n in range(state.r.size):
+            state.gradient[n] -= change * pilots.squares[n]
+        for i in range(state.E.shape[0]):
+            state.E[i, i] -= change
 
 
 @njit()
-def all_gradients(pilots, S, state):
+def residual_trace(pilots, power, r):
+    """Return the trace of YYᴴ/M - A diag(r) Aᴴ, where ``power`` is ‖Y‖²/M."""
+    for n in range(r.size):
+        power -= pilots.squares[n] * r[n]
+    return power
+
+
+@njit()
+def set_residual(pilots, sample, state):
+    """Set E = YYᴴ/M - σ²I - A diag(r) Aᴴ."""
+    active = np.flatnonzero(state.r)
+    rows, weighted = gather_rows(pilots.rows, active), gather_rows(pilots.conjugate, active)
+    for k in range(active.size):
+        for i in range(weighted.shape[1]):
+            weighted[k, i] *= weighted.real.dtype.type(state.r[active[k]])
+    for i in range(state.E.shape[0]):
+        for j in range(state.E.shape[0]):
+            state.E[i, j] = sample[i, j]
+        state.E[i, i] -= state.noise[0]
+    if active.size:
+        subtract(state.E, np.dot(rows.T, weighted))
+
+
+@njit()
+def all_gradients(pilots, sample, state):
     """Compute E anew, and from it the gradients of all devices."""
-    set_residual(pilots, S, state.r, state.E)
+    set_residual(pilots, sample, state)
     for start in range(0, state.r.size, BLOCK):
         stop = min(start + BLOCK, state.r.size)
         block_gradients(pilots.conjugate[start:stop], pilots.rows[start:stop], state.E, state.gradient[start:stop])
 
 
 @njit()
-def duality_gap(pilots, lam, state):
+def duality_gap(pilots, power, lam, state):
     """Return by how much the objective exceeds a lower bound of the optimum.
 
-    Any Hermitian Θ with a_nᴴΘa_n ≤ λ bounds the optimum by Re⟨Θ, S⟩ - ½‖Θ‖². With Θ = E - μI, for the least μ that
-    serves, what the objective exceeds it by needs the gradients g alone: Σ_n r_n(λ - g_n + μ‖a_n‖²) + ½Lμ².
+    Any Hermitian Θ with a_nᴴΘa_n ≤ λ, and tr Θ ≤ 0 where σ² is free, bounds the optimum by Re⟨Θ, YYᴴ/M - σ²I⟩ - ½‖Θ‖²,
+    less the most that a free σ² ≥ 0 could add. With Θ = E - μI, for the least μ that serves, what the objective exceeds
+    it by needs the gradients g and tr E alone: Σ_n r_n(λ - g_n + μ‖a_n‖²) + ½Lμ², and σ²(Lμ - tr E) where σ² is free.
     """
-    mu = 0.0
+    L = pilots.rows.shape[1]
+    mu, gap = 0.0, 0.0
     for n in range(state.r.size):
         mu = max(mu, (state.gradient[n] - lam) / pilots.squares[n])
-    gap = 0.5 * pilots.rows.shape[1] * mu * mu
+    if state.noise[1] < state.noise[2]:
+        trace = residual_trace(pilots, power, state.r) - L * state.noise[0]
+        mu = max(mu, trace / L)
+        gap = state.noise[0] * (L * mu - trace)
+    gap += 0.5 * L * mu * mu
     for n in range(state.r.size):
         gap += state.r[n] * (lam - state.gradient[n] + mu * pilots.squares[n])
     return max(gap, 0.0)
 
 
 @njit()
-def objective(pilots, S, lam, state):
+def objective(pilots, sample, lam, state):
     """Return ½‖E‖² + λ Σ_n r_n, with E computed anew."""
-    set_residual(pilots, S, state.r, state.E)
+    set_residual(pilots, sample, state)
     fit = 0.0
     for i in range(state.E.shape[0]):
         fit += squared_norm(state.E[i])
@@ -153,19 +183,18 @@ def objective(pilots, S, lam, state):
 
 
 @njit()
-def sample_covariance(Y, noise_var):
-    """Return S = YYᴴ/M - σ²I."""
-    S = np.dot(Y, np.conj(Y).T)
-    for i in range(S.shape[0]):
-        for j in range(S.shape[0]):
-            S[i, j] /= Y.real.dtype.type(Y.shape[1])
-        S[i, i] -= noise_var
-    return S
+def sample_covariance(Y):
+    """Return YYᴴ/M."""
+    sample = np.dot(Y, np.conj(Y).T)
+    for i in range(sample.shape[0]):
+        for j in range(sample.shape[0]):
+            sample[i, j] /= Y.real.dtype.type(Y.shape[1])
+    return sample
 
 
 @njit()
 def first_gradients(pilots, Y, noise_var):
-    """Return a_nᴴSa_n for every device, (N,)."""
+    """Return a_nᴴ(YYᴴ/M - σ²I)a_n for every device, (N,)."""
     gradient = np.empty(pilots.squares.size)
     products = np.dot(pilots.conjugate, Y)
     for n in range(gradient.size):
@@ -174,40 +203,46 @@ def first_gradients(pilots, Y, noise_var):
 
 
 @njit()
-def solve(pilots, Y, noise_var, lam, r, max_iter, tol):
-    """Solve one problem from r (N,) = 0, in place; return objective, relative gap and sweeps done."""
-    S = sample_covariance(Y, noise_var)
-    state = State(r, first_gradients(pilots, Y, noise_var), np.empty_like(S))
+def solve(pilots, Y, noise, lam, r, max_iter, tol):
+    """Solve one problem from r (N,) = 0, in place; ``noise`` as in State. Return objective, relative gap and sweeps."""
+    sample, power = sample_covariance(Y), 0.0
+    for i in range(Y.shape[0]):
+        power += sample[i, i].real
+    state = State(r, first_gradients(pilots, Y, noise[0]), np.empty_like(sample), noise)
     # Likeliest first: fewer devices move, and the answer is free of their numbering.
     everyone = np.arange(r.size) if tol == 0.0 else np.argsort(-state.gradient)
-    value, gap = objective(pilots, S, lam, state), duality_gap(pilots, lam, state)
+    value, gap = objective(pilots, sample, lam, state), duality_gap(pilots, power, lam, state)
     done = 0
     while done < max_iter and (gap > tol * value or tol == 0.0):
         largest = sweep(pilots, everyone, lam, state)
+        move_noise(pilots, power, state)
         done += 1
         if tol > 0.0:
             active = everyone[r[everyone] > 0.0]
             for _ in range(min(ACTIVE_SWEEPS, max_iter - done)):
                 done += 1
-                if sweep(pilots, active, lam, state) <= ACTIVE_REDUCTION * largest:
+                steps = sweep(pilots, active, lam, state)
+                move_noise(pilots, power, state)
+                if steps <= ACTIVE_REDUCTION * largest:
                     break
         if tol > 0.0 or done == max_iter:
             if not pilots.gram.size:
-                all_gradients(pilots, S, state)
-            gap = duality_gap(pilots, lam, state)
+                all_gradients(pilots, sample, state)
+            gap = duality_gap(pilots, power, lam, state)
             # The objective only falls: while the gap is too large for its last value, it is too large for the new one.
             if gap <= tol * value or done == max_iter:
-                value = objective(pilots, S, lam, state)
+                value = objective(pilots, sample, lam, state)
     return value, gap / value if value > 0.0 else 0.0, done
 
 
 @njit(parallel=True)
-def solve_batch(rows, conjugate, squares, gram, known, Y, noise_var, lam, max_iter, tol):
+def solve_batch(rows, conjugate, squares, gram, known, Y, noise, lam, max_iter, tol):
     """Solve T problems in parallel.
 
     rows and conjugate are a_nᵀ and a_nᴴ (N, L), squares ‖a_n‖² (N,), gram room for |AᴴA|² (N, N) or (0, 0) and known
-    which of its rows are there (N,), both filled in for the next call, Y (T, L, M), noise_var and lam (T,). Returns r
-    (T, N) in double precision, objective, relative gap and n_iter, (T,).
+    which of its rows are there (N,), both filled in for the next call, Y (T, L, M), noise σ² and the bounds that it may
+    move between (T, 3), lam (T,). Returns r (T, N) in double precision, objective, relative gap and n_iter, (T,); σ² is
+    moved in place.
     """
     T, N = Y.shape[0], squares.size
     r = np.zeros((T, N))
@@ -218,5 +253,5 @@ def solve_batch(rows, conjugate, squares, gram, known, Y, noise_var, lam, max_it
             if not known[n]:
                 fill_gram(pilots, n)
     for t in prange(T):
-        value[t], gap[t], n_iter[t] = solve(pilots, Y[t], noise_var[t], lam[t], r[t], max_iter, tol)
+        value[t], gap[t], n_iter[t] = solve(pilots, Y[t], noise[t], lam[t], r[t], max_iter, tol)
     return r, value, gap, n_iter
