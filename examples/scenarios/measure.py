@@ -5,12 +5,12 @@ its root, for the covariance sees K against L².
 """
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import mmvsolvers as mmv
-from mmvsolvers.comparison import Samples, compare, draw_figure, records, write_csv
+from mmvsolvers.comparison import Samples, compare, draw_figure
 from mmvsolvers.sweep import grid
+from mmvsolvers.tables import records, write_csv
 
 HERE = Path(__file__).parent
 TOL, MAX_ITER = 1e-3, 100
@@ -49,13 +49,7 @@ def measure(name):
     for row in compare(grid(scenario, sweep), samples, options=options):
         rows.append(row)
         print(name, row.scenario.describe(), row.solver.name, row.evaluation.error_rate, flush=True)
-    said = {
-        "scenario": name,
-        "cut": " ".join(f"{field}={value}" for field, value in cut.items()) or "none",
-        "tol": TOL,
-        "max_iter": MAX_ITER,
-        "versions": " ".join(f"{package}={version(package)}" for package in ("mmvsolvers", "numpy", "numba")),
-    }
+    said = {"scenario": name, "cut": " ".join(f"{field}={value}" for field, value in cut.items()) or "none"}
     write_csv(HERE / f"{name}.csv", [said | record for record in records(rows, samples)])
     draw_figure(HERE / f"{name}.png", rows, list(sweep))
 
