@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from mmvsolvers._versions import versions
 from mmvsolvers.metrics import Estimate, false_alarm, missed_detection
 from mmvsolvers.registry import Solver, as_solver
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning
 from mmvsolvers.scenario import Scenario
+from mmvsolvers.sweep import columns_of
 from mmvsolvers.thresholds import operating_points
-from mmvsolvers.writing import write_table
 
 # Points of a curve, spread evenly over the logarithm of the false alarm.
 POINTS = 25
@@ -89,16 +90,19 @@ def measure_curves(
         )
 
 
-def write_csv(path: Path, curves: Sequence[Curve]) -> None:
-    """Write all points with their intervals, whole or not at all."""
-    kinds = ("false_alarm", "missed_detection")
-    columns = ["solver", "threshold", *(f"{kind}{end}" for kind in kinds for end in ("", "_low", "_high"))]
-    rows: list[list[object]] = []
+def records(curves: Sequence[Curve], scenario: Scenario, **drawn: Any) -> list[dict[str, Any]]:
+    """Return all points as records of a table: the scenario, what was ``drawn``, both rates with their intervals."""
+    found = []
     for curve in curves:
-        for threshold, *rates in zip(curve.threshold, curve.false_alarm, curve.missed_detection, strict=True):
-            cells = [cell for rate in rates for cell in (rate.mean, rate.low, rate.high)]
-            rows.append([curve.solver.name, threshold, *cells])
-    write_table(path, columns, rows)
+        for threshold, alarm, missed in zip(curve.threshold, curve.false_alarm, curve.missed_detection, strict=True):
+            rates = {
+                f"{kind}{end}": cell
+                for kind, rate in (("false_alarm", alarm), ("missed_detection", missed))
+                for end, cell in (("", rate.mean), ("_low", rate.low), ("_high", rate.high))
+            }
+            point = {"solver": curve.solver.name, "threshold": threshold} | rates
+            found.append(columns_of(scenario) | drawn | point | {"versions": versions()})
+    return found
 
 
 def draw_figure(path: Path, curves: Sequence[Curve], title: str) -> None:
@@ -116,7 +120,7 @@ def draw_figure(path: Path, curves: Sequence[Curve], title: str) -> None:
             plotting.curve(ax, [at for at, _ in shown], [missed for _, missed in shown], curve.solver.label, index)
         plotting.finish(ax, "false alarm", "missed detection")
         ax.set_xscale("log")
-        ax.set_title(title, fontsize=7)
+        canvas.suptitle(title, fontsize=8)
         canvas.set_size_inches(5.5, 5.0)
         canvas.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
         plotting.save(canvas, path)

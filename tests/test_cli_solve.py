@@ -161,6 +161,20 @@ def test_a_false_alarm_gives_the_threshold(tmp_path):
     assert "needs --activity-prob and --noise-var as numbers" in again.stderr
 
 
+def test_a_false_alarm_may_be_that_of_a_named_scenario(tmp_path):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y})
+    told = ["-s", "ml_cd", "--noise-var", "0.1", "--false-alarm", "0.05"]
+    done = run(tmp_path / "mine.npz", *told, "--scenario", "cui2021-groups")
+    assert done.exit_code == 0, done.output
+    activity = mmv.GroupActivity(0.1, n_groups=20)
+    scenario = mmv.Scenario(N=20, L=10, M=3, activity=activity, noise_var=0.1, pilots=A)
+    data = scenario.draw(np.random.default_rng(0), 1000)
+    wanted = mmv.threshold_at(mmv.ml_cd(A, data.Y, 0.1).score, data.activity, false_alarm=0.05)
+    assert float(done.stdout.split()[1]) == pytest.approx(wanted, rel=1e-5)
+    again = run(tmp_path / "mine.npz", *told, "--scenario", "cui2012", "--overwrite")
+    assert "did you mean 'cui2021'" in again.stderr
+
+
 def test_the_noise_variance_may_be_a_variable_for_each_problem(tmp_path):
     save_arrays(tmp_path / "mine.mat", {"A": A, "Y": Y, "s2": [0.1, 0.4]})
     assert run(tmp_path / "mine.mat", "-s", "ml_cd", "--noise-var", "s2").exit_code == 0

@@ -29,7 +29,8 @@ def roc(
     from rich.console import Console
     from rich.progress import track
 
-    from mmvsolvers.roc_curves import draw_figure, measure_curves, write_csv
+    from mmvsolvers.roc_curves import draw_figure, measure_curves, records
+    from mmvsolvers.tables import write_csv
 
     table_file = check_figure(output, overwrite)
     chosen = chosen_solvers(solver)
@@ -38,6 +39,6 @@ def roc(
     options = chosen_options(chosen, tuning, option or ())
     found = measure_curves(scenario, chosen, n_samples=n_samples, n_draws=n_draws, seed=seed, options=options)
     curves = list(track(found, "solving", total=len(chosen), console=Console(stderr=True), transient=True))
-    draw_figure(output, curves, str(scenario))
-    write_csv(table_file, curves)
+    draw_figure(output, curves, f"{scenario}\n{n_samples} samples on each of {n_draws} draws of the pilots")
+    write_csv(table_file, records(curves, scenario, samples=n_samples, pilot_draws=n_draws, seed=seed))
     typer.echo(f"wrote {output} and {table_file}")

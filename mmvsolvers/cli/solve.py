@@ -3,6 +3,7 @@
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from mmvsolvers.registry import NEEDS, Solver, find_solver
 
 if TYPE_CHECKING:
     from mmvsolvers.result import SolverResult
+    from mmvsolvers.scenario import Scenario
 
 _SIDE = "What the solver must know"
 _LAYOUT = "Layout of the file"
@@ -40,13 +42,22 @@ def solve(
     noise_var: Annotated[
         str | None, typer.Option(help=f"{_of('noise_var')} 'estimate' estimates it.", rich_help_panel=_SIDE)
     ] = None,
-    activity_prob: Annotated[str | None, typer.Option(help=_of("activity_prob"), rich_help_panel=_SIDE)] = None,
+    activity_prob: Annotated[
+        str | None, typer.Option("--activity-prob", "-p", help=_of("activity_prob"), rich_help_panel=_SIDE)
+    ] = None,
     channel_var: Annotated[str | None, typer.Option(help=_of("channel_var"), rich_help_panel=_SIDE)] = None,
     groups: Annotated[str | None, typer.Option(help=_of("groups"), rich_help_panel=_SIDE)] = None,
     threshold: Annotated[float | None, typer.Option(help=f"{NEEDS['threshold'].help}.", rich_help_panel=_SIDE)] = None,
     false_alarm: Annotated[
         float | None,
         typer.Option(help="Find the threshold: simulate over A, hold this rate.", rich_help_panel=_SIDE),
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            help="What --false-alarm simulates: a name, such as fengler2021, file.json or file.py:object.",
+            rich_help_panel=_SIDE,
+        ),
     ] = None,
     option: SolverOptions = None,
     max_iter: Annotated[int | None, typer.Option(help="Most iterations.", rich_help_panel=PANEL)] = None,
@@ -97,7 +108,7 @@ def solve(
     if false_alarm is not None:
         if threshold is not None:
             raise ValueError("--threshold and --false-alarm exclude each other")
-        threshold = _calibrated(entry, pilots, received, options, false_alarm)
+        threshold = _calibrated(entry, pilots, received, options, false_alarm, scenario)
         typer.echo(f"threshold {threshold:.6g} for a false alarm of {false_alarm:g}")
         if "threshold" in entry.needs:
             options["threshold"] = max(threshold, 0.0)
@@ -125,23 +136,38 @@ def _check_output(file: Path, output: Path, overwrite: bool) -> None:
     check_destination(output, overwrite)
 
 
-def _calibrated(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any], false_alarm: float) -> float:
-    """Return the threshold that holds the false alarm on simulated Rayleigh channels over the user's own pilots."""
-    from mmvsolvers.activity import IndependentActivity
-    from mmvsolvers.scenario import Scenario
+def _calibrated(
+    entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any], false_alarm: float, named: str | None
+) -> float:
+    """Return the threshold that holds the false alarm where the scenario is simulated over the user's own pilots."""
     from mmvsolvers.thresholds import threshold_at
 
-    p, noise_var = options.get("activity_prob"), options.get("noise_var")
-    if p is None or noise_var is None or isinstance(noise_var, str) or np.ndim(p) or np.ndim(noise_var):
-        raise ValueError("--false-alarm simulates, which needs --activity-prob and --noise-var as numbers")
-    activity = IndependentActivity(float(p))
-    L, N = A.shape
-    scenario = Scenario(N=N, L=L, M=Y.shape[-1], activity=activity, noise_var=float(noise_var), pilots=A)
+    scenario = _simulated(A, Y, options, named)
     data = scenario.draw(np.random.default_rng(0), CALIBRATION_SAMPLES)
     told = {name: value for name, value in options.items() if name in entry.options}
     if "threshold" in entry.needs:
         told["threshold"] = 0.0
-    return threshold_at(entry.run(data.A, data.Y, **told).score, data.activity, false_alarm=false_alarm)
+    return threshold_at(entry.solve(data, **told).score, data.activity, false_alarm=false_alarm)
+
+
+def _simulated(A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any], named: str | None) -> "Scenario":
+    """Return the named scenario, or one of unit Rayleigh channels, with the user's pilots, antennas and noise."""
+    from mmvsolvers.activity import IndependentActivity
+    from mmvsolvers.cli.scenario_options import ScenarioOptions
+    from mmvsolvers.scenario import Scenario
+
+    p, noise_var = options.get("activity_prob"), options.get("noise_var")
+    noise: dict[str, Any] = {}
+    if noise_var is not None and not isinstance(noise_var, str) and not np.ndim(noise_var):
+        noise = {"noise_var": float(noise_var), "snr_db": None}
+    (L, N), M = A.shape, Y.shape[-1]
+    if named is not None:
+        return replace(ScenarioOptions(scenario=named).build(), N=N, L=L, M=M, pilots=A, **noise)
+    if p is None or np.ndim(p) or not noise:
+        raise ValueError(
+            "--false-alarm simulates, which needs --activity-prob and --noise-var as numbers, or a --scenario"
+        )
+    return Scenario(N=N, L=L, M=M, activity=IndependentActivity(float(p)), pilots=A, **noise)
 
 
 def _check_options(entry: Solver, given: dict[str, Any]) -> None:
