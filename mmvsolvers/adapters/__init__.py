@@ -1,0 +1,1 @@
+"""The solvers in the shape that other packages expect; each module needs the package that it is named by."""
