@@ -153,15 +153,22 @@ def fit_activity_prior(
 
 def find_groups(active: NDArray[np.bool_], correlation: float) -> NDArray[np.int64]:
     """Return labels (N,) of the clusters of correlated devices, numbered in the order of their first devices."""
+    return clusters_of(_correlations(active), correlation)
+
+
+def clusters_of(similarity: NDArray[np.float64], least: float) -> NDArray[np.int64]:
+    """Return labels (N,) of clusters whose average similarity, (N, N) and at most 1, is at least that.
+
+    They are numbered in the order of their first devices.
+    """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    N = active.shape[1]
-    if N == 1:
+    if len(similarity) == 1:
         return np.zeros(1, np.int64)
-    distance = squareform((1 - _correlations(active)).clip(0), checks=False)
+    distance = squareform((1 - similarity).clip(0), checks=False)
     # those of duplicates are 0 up to rounding
-    clusters = fcluster(linkage(distance, "average"), 1 - correlation + 1e-9, "distance")
+    clusters = fcluster(linkage(distance, "average"), 1 - least + 1e-9, "distance")
     _, first, label = np.unique(clusters, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[label].astype(np.int64)
 

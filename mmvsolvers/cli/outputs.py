@@ -16,13 +16,13 @@ Figure = Annotated[
 Overwrite = Annotated[bool, typer.Option(help="Replace what is there.", rich_help_panel=PANEL)]
 
 
-def check_figure(path: Path, overwrite: bool) -> Path:
+def check_figure(path: Path, overwrite: bool, suffix: str = ".csv") -> Path:
     """Return where the numbers of a figure go, beside it; refuse what cannot be written, before any work is done."""
     from mmvsolvers.writing import check_output
 
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise ValueError(f"--output must end in .png, .pdf or .svg; got {path}")
-    table = path.with_suffix(".csv")
+    table = path.with_suffix(suffix)
     for one in (path, table):
         check_output(one, overwrite)
     return table

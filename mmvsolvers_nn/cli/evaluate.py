@@ -7,6 +7,7 @@ import typer
 
 from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.scenario_options import PilotDraws, ScenarioOptions, Seed, TestSamples, TrainSamples, with_scenario
+from mmvsolvers.cli.tables import WIDTH
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,16 +40,18 @@ def evaluate(
     rows = compare_with_classical(learned, scenario, n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)
     n_rows = 1 + 2 * len(learned.compared_with)
     console = Console()
+    console.width = max(console.width, WIDTH)
     shown = list(track(rows, "evaluating", total=n_rows, console=Console(stderr=True), transient=True))
     console.print(str(scenario))
-    console.print(_table(shown))
+    console.print(table_of(shown, "pilots"))
     console.print(f"± is a 95 % interval: over {n_test} samples, for Gaussian pilots over {n_draws} draws of them.")
 
 
-def _table(rows: "list[Row]") -> "Table":
+def table_of(rows: "list[Row]", second: str) -> "Table":
+    """Return what is printed of rows; ``second`` is the heading of their second column."""
     from rich.table import Table
 
-    table = Table("scheme", "pilots", "MSE", "error rate", "PM", "PF", "ms a sample")
+    table = Table("scheme", second, "MSE", "error rate", "PM", "PF", "ms a sample")
     for label, pilots, found in rows:
         error = "" if found.mse is None else str(found.mse)
         shares = ["" if e is None else f"{e.mean:.2g}" for e in (found.missed_detection, found.false_alarm)]
