@@ -26,16 +26,21 @@ ERRORS, CALIBRATION = RESULTS / "optimum.csv", RESULTS / "calibration.csv"
 N_DRAWS, N_TRAIN, N_TEST = 8, 500, 1300
 # Posterior probabilities are judged between these.
 EDGES = np.array([0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1])
-COLUMNS = ("case", "L", "draw", "decoder", "samples", "error_rate", "mse", "ms", "agree", "expected_error_rate")
+COLUMNS = ("case", "L", "draw", "decoder", "samples", "error_rate", "mse", "cpu_ms", "agree", "expected_error_rate")
 BIN_COLUMNS = ("case", "L", "draw", "decoder", "agree", "bin", "decisions", "expected", "variance", "active")
 
 
 class Case(NamedTuple):
-    """Who is active, at which pilot lengths, and whose pilots if they are learned."""
+    """Who is active, at which pilot lengths, and whose pilots: Gaussian, shared by groups, or those of weights."""
 
     activity: mmv.ActivityModel
     lengths: tuple[int, ...]
-    weights: str = ""
+    pilots: str = ""
+
+    @property
+    def weights(self):
+        """The weights whose pilots they are, if any."""
+        return self.pilots.removeprefix("shared")
 
 
 INDEPENDENT, GROUPS, SINGLE = (
@@ -55,7 +60,10 @@ CASES = {
     "independent, GROUP LASSO-NN's pilots": Case(INDEPENDENT, (12,), "group_lasso_nn-independent"),
     "independent, NN's pilots": Case(INDEPENDENT, (12,), "covariance_nn-independent"),
     "independent, MAP-NN's pilots": Case(INDEPENDENT, (12,), "map_nn-independent"),
+    "groups, shared pilots": Case(GROUPS, (12,), "shared"),
 }
+# These are measured first.
+FIRST = ("independent", "single group", "groups", "groups, shared pilots", "groups, NN's pilots")
 
 
 def posteriors(case, data):
@@ -64,17 +72,29 @@ def posteriors(case, data):
     def gibbs(sweeps, groups=None):
         return lambda d: mmv.gibbs(d.A, d.Y, d.noise_var, d.activity_prob, groups=groups, max_iter=sweeps)
 
+    if case.pilots == "shared":
+        return {}
     if case.activity is SINGLE:
         return {"exact": partial(mmv.bayes, SINGLE)}
     if case.activity is GROUPS:
         return {"gibbs, groups": gibbs(400, data.groups)}
-    return {"gibbs": gibbs(400)} | ({} if case.weights else {"gibbs, 1600 sweeps": gibbs(1600)})
+    return {"gibbs": gibbs(400)} | ({} if case.weights or len(data.A) < 12 else {"gibbs, 1600 sweeps": gibbs(1600)})
 
 
 def decoders(case, data):
-    """Return the other decoders of a case, by name: functions of the data. Ratios are to the first."""
+    """Return the other decoders of a case, by name: functions of the data."""
+    told = {"groups": data.groups}
+
+    def plain_map(d, **told):
+        return mmv.map_cd(d.A, d.Y, d.noise_var, d.activity_prob, **told)
+
+    def shared_map(d):
+        return mmv.map_shared(d.A, d.Y, d.noise_var, d.activity_prob, **told)
+
+    if case.pilots == "shared":
+        return {"map_cd, virtual devices": shared_map}
     chosen = {
-        "map_cd": lambda d: mmv.map_cd(d.A, d.Y, d.noise_var, d.activity_prob),
+        "map_cd": plain_map,
         "amp_mmse": lambda d: mmv.amp_mmse(d.A, d.Y, d.activity_prob),
         # its mean squared error is that of ML-MMSE
         "ml_cd": lambda d: mmv.ml_cd(d.A, d.Y, d.noise_var),
@@ -82,11 +102,16 @@ def decoders(case, data):
     if case.weights:
         chosen[case.weights.rpartition("-")[0].removesuffix("-single")] = learned(case.weights).solve
     if case.activity is GROUPS:
-        told = {"groups": data.groups}
-        chosen["map_cd, groups"] = lambda d: mmv.map_cd(d.A, d.Y, d.noise_var, d.activity_prob, **told)
+        chosen["map_cd, groups"] = partial(plain_map, **told)
+    if case.activity is not INDEPENDENT and not case.weights:
+        chosen["amp_mmse, groups"] = lambda d: mmv.amp_mmse(d.A, d.Y, d.activity_prob, **told)
+        chosen["group_lasso_bcd"] = lambda d: mmv.group_lasso_bcd(d.A, d.Y)
+        chosen["group_lasso_bcd, groups"] = lambda d: mmv.group_lasso_bcd(d.A, d.Y, **told)
     if case.activity is INDEPENDENT:
         chosen["group_lasso_bcd"] = lambda d: mmv.group_lasso_bcd(d.A, d.Y)
         chosen["group_lasso_bcd, own weights"] = lambda d: mmv.group_lasso_bcd(d.A, d.Y, weights="own")
+        if not case.weights:
+            chosen["ml_cd, dense start"] = lambda d: mmv.ml_cd(d.A, d.Y, d.noise_var, gamma0="dense")
     return chosen
 
 
@@ -103,23 +128,25 @@ def draw(name, L, k):
     case = CASES[name]
     rng = np.random.default_rng((list(CASES).index(name), L, k))
     pilots = learned(case.weights).pilots if case.weights else "gaussian"
+    if case.pilots == "shared":
+        pilots = mmv.draw_shared_pilots(rng, L, case.activity.groups(100))
     scenario = mmv.Scenario(N=100, L=L, M=4, noise_var=0.1, activity=case.activity, pilots=pilots)
     train = scenario.draw(rng, N_TRAIN)
     return train, scenario.draw(rng, N_TEST, pilots=train.A)
 
 
 def measure(decode, train, test, threshold):
-    """Return error rate, mean squared error and time of a decoder, and its result."""
+    """Return error rate, mean squared error and processor time of a decoder, and its result."""
     if threshold is None:
         threshold = mmv.best_threshold(decode(train).score, train.activity)
-    start = time.perf_counter()
+    start = time.process_time()
     found = decode(test)
-    spent = (time.perf_counter() - start) / test.T * 1e3
+    spent = (time.process_time() - start) / test.T * 1e3
     X = found.X
     if X is None:
         X = mmv.mmse_estimate(test.A, test.Y, test.noise_var, found.score > threshold)
     error = np.mean((found.score > threshold) != test.activity)
-    return {"samples": test.T, "error_rate": error, "mse": float(mmv.mse(X, test.X)), "ms": round(spent, 3)}, found
+    return {"samples": test.T, "error_rate": error, "mse": float(mmv.mse(X, test.X)), "cpu_ms": round(spent, 3)}, found
 
 
 def calibration(found, test):
@@ -158,7 +185,7 @@ def report(rows, bins):
         column = {
             (name, key): {row["draw"]: float(row[key]) for row in here if row["decoder"] == name}
             for name in names
-            for key in ("error_rate", "mse", "ms")
+            for key in ("error_rate", "mse")
         }
         rivals = {"errors of map_cd's": ("error_rate", "map_cd"), "MSE of amp_mmse's": ("mse", "amp_mmse")}
         rivals |= {"MSE of exact's": ("mse", "exact")} if "exact" in names else {}
@@ -196,7 +223,8 @@ def main():
     warnings.simplefilter("ignore", mmv.DivergenceWarning)
     rows, bins = read(ERRORS), read(CALIBRATION)
     done = {(row["case"], int(row["L"]), int(row["draw"]), row["decoder"]) for row in rows}
-    tasks = [(name, L, k) for k in range(N_DRAWS) for name, case in CASES.items() for L in case.lengths]
+    others = [name for name in CASES if name not in FIRST]
+    tasks = [(c, L, k) for names in (FIRST, others) for k in range(N_DRAWS) for c in names for L in CASES[c].lengths]
     for name, L, k in tasks if "report" not in sys.argv[1:] else ():
         train, test = draw(name, L, k)
         sure = posteriors(CASES[name], train)

@@ -70,9 +70,10 @@ def amp_mmse(
     -------
     SolverResult
         ``X`` (..., N, M), ``score`` the row powers ‖X_n‖²/M, ``objective`` τ² as Y sees it, that is times L,
-        ``optimality`` the last relative change of X. ``diverged`` where τ² ended above its start, against state
-        evolution. X is then the undamped iterate that came of the least τ², and so it is where ``tol`` > 0 was not
-        reached.
+        ``optimality`` the last relative change of X. Where ``tol`` > 0 was not reached, the iteration circles around
+        what it knows: X and τ² are then averages over the second half of the iterations, which err less than any one
+        of them. ``diverged`` where τ² then is above its start, against state evolution (averages: above twice it);
+        where it blew up, or with ``tol`` = 0, X is then the iterate that came of the least τ².
 
     Raises
     ------

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import oracles
 import pytest
@@ -108,6 +110,32 @@ def test_knowing_a_single_active_group_comes_close_to_the_optimum():
     assert float(mmv.mse(told.X, data.X)) < 1.1 * optimum
     assert float(mmv.mse(plain.X, data.X)) > 3 * optimum
     assert not told.diverged.any()
+
+
+def test_the_defaults_come_close_to_the_optimum_at_short_pilots_too():
+    activity = mmv.SingleActiveGroup(0.1)
+    for L, most in ((8, 1.25), (12, 1.1)):
+        data = mmv.generate(np.random.default_rng(0), N=100, L=L, M=4, T=400, noise_var=0.1, activity=activity)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mmv.ConvergenceWarning)
+            told = mmv.amp_mmse(data.A, data.Y, 0.1, groups=data.groups)
+        assert float(mmv.mse(told.X, data.X)) < most * float(mmv.mse(mmv.bayes(activity, data).X, data.X))
+        assert not told.diverged.any()
+
+
+def test_what_circles_is_averaged_over_the_second_half():
+    activity = mmv.IndependentActivity(0.1)
+    data = mmv.generate(np.random.default_rng(0), N=100, L=10, M=4, T=100, noise_var=0.1, activity=activity)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = mmv.amp_mmse(data.A, data.Y, 0.1, damping=1.0, max_iter=20)
+        course = [mmv.amp_mmse(data.A, data.Y, 0.1, damping=1.0, max_iter=k, tol=0) for k in range(11, 21)]
+    kept = ~np.any([one.diverged for one in course], axis=0) & ~found.converged
+    assert kept.sum() > 10
+    average = np.mean([one.X for one in course], axis=0)
+    np.testing.assert_allclose(found.X[kept], average[kept], atol=1e-9)
+    np.testing.assert_allclose(found.objective[kept], np.mean([one.objective for one in course], axis=0)[kept])
+    assert mmv.mse(average[kept], data.X[kept]).mean < mmv.mse(course[-1].X[kept], data.X[kept]).mean
 
 
 def test_every_device_its_own_group_is_no_group(problem):

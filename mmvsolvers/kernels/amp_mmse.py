@@ -15,6 +15,9 @@ DAMPING_FLOOR = 0.5
 DAMPING_UP = 1.2
 # Give up where τ² has grown to this multiple of what it started from.
 BLOW_UP = 1e3
+# State evolution never takes τ² above its start. Averages this much above it have diverged: less than that, a few
+# entries of R, and X near zero, which may be an answer, bring about by chance.
+EXCESS = 2.0
 # τ² counts as no less than this fraction of its start, so that noiseless problems stay finite.
 TAU2_FLOOR = 1e-30
 
@@ -123,8 +126,8 @@ def mean_power(R):
 def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
     """Solve one problem from X (N, M) = 0, in place; return τ², the last relative change, iterations and divergence.
 
-    ``damping`` is the fixed share, or 0 to adapt it. Where the iteration diverges, or does not
-    reach ``tol`` > 0, X is what came of the least τ².
+    ``damping`` is the fixed share, or 0 to adapt it. Where the iteration does not reach ``tol`` > 0, X is the average
+    of the undamped iterates of the second half of ``max_iter``; where it blows up, what came of the least τ².
     """
     state = State(
         X,
@@ -135,11 +138,12 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
         np.empty_like(Y),
         np.empty(prior.log_odds_silent.size),
     )
-    best = np.zeros_like(X)
+    best, average = np.zeros_like(X), np.zeros_like(X)
     share = damping if damping > 0.0 else 1.0
     start = mean_power(Y)
-    tau2, least = start, np.inf
+    tau2, least, tau2_average = start, np.inf, 0.0
     change, done = (np.inf, 0) if start > 0.0 else (0.0, max_iter)
+    averaged = max_iter - max_iter // 2
     while change > tol and done < max_iter and tau2 <= BLOW_UP * start:
         tau2_ahead = iterate(A, conjugate, Y, prior, max(tau2, TAU2_FLOOR * start), printed, state)
         if tau2 < least:
@@ -152,9 +156,18 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
         tau2 = power / state.R.size
         change = np.sqrt(step / size) / share if size > 0.0 else 0.0
         done += 1
-    # state evolution never takes τ² above its start
+        if tol > 0.0 and done > max_iter - averaged:
+            # the running mean of what has come since half time
+            part = 1.0 / (done - max_iter + averaged)
+            move(average, state.mean, part)
+            tau2_average += part * (tau2 - tau2_average)
+    if change <= tol and tau2 <= BLOW_UP * start:
+        return tau2, change, done, False
+    if tol > 0.0 and tau2 <= BLOW_UP * start:
+        copy_into(X, average)
+        return tau2_average, change, done, tau2_average > EXCESS * start
     diverged = not tau2 <= start
-    if diverged or change > tol > 0.0:
+    if diverged:
         copy_into(X, best)
         tau2 = least
     return tau2, change, done, diverged
