@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.groups import by_group
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
-from mmvsolvers.units import power_exponents, rescaled
 from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
@@ -100,7 +102,7 @@ def gibbs(
     batch = Batch.of(A, Y)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
     gain = batch.per_device("channel_var", channel_var, POSITIVE).astype(np.float64)
-    sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE)
+    sigma2 = batch.numbers("noise_var", noise_var, POSITIVE)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     seeds = np.random.SeedSequence(as_count("seed", seed, 0)).generate_state(2, np.uint64)
@@ -114,41 +116,56 @@ def gibbs(
     if groups is None and couplings is None:
         relaxed = map_cd(batch.A, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
         start[:, 0] = relaxed > 0
-    # Double precision needs one unit for all problems alone, and the probabilities none.
-    unit = int(power_exponents(sigma2.max()))
-    rows = rescaled((batch.A.T * np.sqrt(gain)[:, None]).astype(np.complex128), -unit)
-    rows = np.ascontiguousarray(rows[order])
-    received = rescaled(batch.Y.astype(np.complex128, copy=False), -unit)
-    noise = rescaled(sigma2.astype(np.float64), -2 * unit)
     log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
     weight = 1.0 if batch.A.dtype.kind == "c" else 0.5
     burn_in = int(BURN_IN * max_iter)
-    score, X, level, difference = solve_in_parts(
-        lambda part: kernels.gibbs.solve_batch(
-            rows,
+    score, estimate = np.empty((batch.T, first.size - 1)), np.empty((batch.T, batch.N, batch.M), np.complex128)
+    level, difference = np.empty(batch.T), np.empty(batch.T)
+    for problems in batch.in_noise_units(gain, sigma2):
+        solve = partial(
+            _sample,
+            np.ascontiguousarray(problems.rows[order]),
             first,
-            received[part],
-            noise[part],
+            problems.Y,
+            problems.noise_var,
             log_odds,
             pairs,
             weight,
-            start[part],
+            start[problems.which],
             seeds,
             burn_in,
             max_iter - burn_in,
-        ),
-        received,
-        batch.N,
-    )
-    estimate = np.empty_like(X)
-    estimate[:, order] = X
+        )
+        which = problems.which
+        score[which], X, level[which], difference[which] = solve_in_parts(solve, problems.Y, batch.N)
+        grouped = np.empty_like(X)
+        grouped[:, order] = X
+        estimate[which] = grouped
     estimate *= np.sqrt(gain)[:, None]
-    estimate = estimate if batch.A.dtype.kind == "c" else estimate.real
     return batch.result(
-        X=estimate.astype(batch.A.dtype),
+        X=(estimate if batch.A.dtype.kind == "c" else estimate.real).astype(batch.A.dtype),
         score=score[:, label].astype(batch.real_dtype),
         objective=(-level / batch.M).astype(batch.real_dtype),
         optimality=difference.astype(batch.real_dtype),
         n_iter=np.full(batch.T, max_iter),
         tol=tol,
+    )
+
+
+def _sample(
+    rows: NDArray[np.complex128],
+    first: NDArray[np.int64],
+    Y: NDArray[np.complex128],
+    noise_var: NDArray[np.float64],
+    log_odds: NDArray[np.float64],
+    pairs: NDArray[np.float64],
+    weight: float,
+    start: NDArray[np.bool_],
+    seeds: NDArray[np.unsignedinteger],
+    burn_in: int,
+    n_averaged: int,
+    part: slice,
+) -> Any:
+    return kernels.gibbs.solve_batch(
+        rows, first, Y[part], noise_var[part], log_odds, pairs, weight, start[part], seeds, burn_in, n_averaged
     )

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.groups import by_group
-from mmvsolvers.scores import matched_powers
+from mmvsolvers.result import SolverResult
+from mmvsolvers.scores import matched_powers, row_scores
 from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
@@ -195,8 +196,29 @@ def divide_by_weights(A: ArrayLike, weights: ArrayLike | str) -> tuple[NDArray[n
         w = largest * np.linalg.norm(pilots / largest, axis=0) / np.sqrt(len(pilots))
     else:
         w = as_per_device("weights", weights, pilots.shape[1], POSITIVE)
-    w = w.astype(pilots.real.dtype)
-    return pilots / w, w
+    real = pilots.real.dtype
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        weight = w.astype(real)
+        divided = pilots / weight
+    if not (np.isfinite(divided).all() and divided.any(axis=0).all()):
+        raise ValueError(
+            f"weights must not leave the exponents of {real.name} beside A; got {w.min():.2g} to {w.max():.2g}"
+        )
+    return divided, weight
+
+
+def undo_weights(result: SolverResult, weight: NDArray[np.floating]) -> SolverResult:
+    """Return the result for X where that of w_n X_n is given."""
+    assert result.X is not None, "this solver recovers the signal"
+    with np.errstate(over="ignore", under="ignore"):
+        X = result.X / weight[:, np.newaxis]
+        score = row_scores(X)
+    if not np.isfinite(score).all() or (X.any(axis=-1) & (score == 0)).any():
+        raise ValueError(
+            f"weights must keep the powers of X within the exponents of {weight.dtype.name}; "
+            f"got {weight.min():.2g} to {weight.max():.2g}"
+        )
+    return replace(result, X=X, score=score)
 
 
 def regularisation(batch: Batch, lam: ArrayLike | None, blocks: Blocks | None = None) -> NDArray[np.floating]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +9,14 @@ from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
-from mmvsolvers.group_lasso import Blocks, divide_by_weights, least_squares_bound, penalty_parameter, regularisation
+from mmvsolvers.group_lasso import (
+    Blocks,
+    divide_by_weights,
+    least_squares_bound,
+    penalty_parameter,
+    regularisation,
+    undo_weights,
+)
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
@@ -85,9 +91,7 @@ def group_lasso_admm(
     if weights is not None:
         scaled, w = divide_by_weights(A, weights)
         result = group_lasso_admm(scaled, Y, lam, rho=rho, max_iter=max_iter, tol=tol, groups=groups)
-        assert result.X is not None, "this solver recovers the signal"
-        X = result.X / w[:, np.newaxis]
-        return replace(result, X=X, score=row_scores(X))
+        return undo_weights(result, w)
     batch = Batch.of(A, Y).in_units(objective=2)
     blocks = Blocks.of(groups, batch.N)
     lams = regularisation(batch, lam, blocks)

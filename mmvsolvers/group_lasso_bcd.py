@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
-from mmvsolvers.group_lasso import Blocks, divide_by_weights, lambda_max, least_squares_bound, regularisation
+from mmvsolvers.group_lasso import (
+    Blocks,
+    divide_by_weights,
+    lambda_max,
+    least_squares_bound,
+    regularisation,
+    undo_weights,
+)
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_array, as_count, as_scalar
@@ -83,9 +90,7 @@ def group_lasso_bcd(
         scaled, w = divide_by_weights(A, weights)
         start = None if X0 is None else as_array("X0", X0) * w[:, np.newaxis]
         result = group_lasso_bcd(scaled, Y, lam, max_iter=max_iter, tol=tol, X0=start, groups=groups)
-        assert result.X is not None, "this solver recovers the signal"
-        X = result.X / w[:, np.newaxis]
-        return replace(result, X=X, score=row_scores(X))
+        return undo_weights(result, w)
     batch = Batch.of(A, Y).in_units(objective=2)
     blocks = Blocks.of(groups, batch.N)
     lams = regularisation(batch, lam, blocks)

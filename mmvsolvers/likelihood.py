@@ -80,7 +80,7 @@ def descend(
         solve = partial(_descend, algorithm, *shared, *per_problem, max_iter, tol)
         objective[chosen], optimality[chosen], n_iter[chosen] = solve_in_parts(solve, per_problem[0], batch.N)
         value[chosen] = reached
-    objective += _log_det_unit(problem)
+    objective += log_det_unit(problem)
     return problem.result(
         X=None,
         score=value,
@@ -247,7 +247,7 @@ def maximise_posterior(
     return replace(result, objective=result.objective - float(np.log1p(-prob).sum()) / batch.M)
 
 
-def _log_det_unit(batch: Batch) -> NDArray[np.float64]:
+def log_det_unit(batch: Batch) -> NDArray[np.float64]:
     """Return what the unit of Y adds to log|Σ| of every problem, (T,)."""
     added: NDArray[np.float64] = 2 * np.log(2) * batch.A.shape[0] * batch.units.received
     return added
@@ -311,7 +311,7 @@ def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, ga
             strict=True,
         )
     ]
-    return (np.array(values) + _log_det_unit(problem)).reshape(batch.leading)
+    return (np.array(values) + log_det_unit(problem)).reshape(batch.leading)
 
 
 def _negative_log_likelihood(

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
-from mmvsolvers.likelihood import even_powers
+from mmvsolvers.likelihood import even_powers, log_det_unit
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_choice, as_count, as_scalar
 
@@ -79,7 +79,9 @@ def m_sbl(
     [4.0, 0.0, 0.0]
     """
     batch = Batch.of(A, Y)
-    sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE).astype(np.float64)
+    given = batch.numbers("noise_var", noise_var, POSITIVE)
+    batch = batch.in_units(objective=0, spread=4, noise_var=given)
+    sigma2 = batch.entered("noise_var", given, (0, 2)).astype(np.float64)
     is_root = as_choice("update", update, ("ratio", "root")) == "root"
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
@@ -87,7 +89,8 @@ def m_sbl(
     if gamma0 is None:
         gamma = even_powers(rows, received, sigma2)
     else:
-        gamma = np.tile(batch.per_device("gamma0", gamma0, POSITIVE).astype(np.float64), (batch.T, 1))
+        powers = np.tile(batch.per_device("gamma0", gamma0, POSITIVE).astype(np.float64), (batch.T, 1))
+        gamma = batch.units.enter(powers, (-2, 2))
     conjugate = rows.conj()
     X, objective, optimality, n_iter = solve_in_parts(
         lambda part: kernels.m_sbl.solve_batch(
@@ -99,7 +102,7 @@ def m_sbl(
     result = batch.result(
         X=(X if batch.A.dtype.kind == "c" else X.real).astype(batch.A.dtype),
         score=gamma.astype(batch.real_dtype),
-        objective=objective.astype(batch.real_dtype),
+        objective=(objective + log_det_unit(batch)).astype(batch.real_dtype),
         optimality=optimality.astype(batch.real_dtype),
         n_iter=n_iter,
         tol=tol,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -152,28 +155,44 @@ def _flip(
 
     ``pairs`` are couplings (N, N) of groups of one device each, or (0, 0).
     """
-    sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE).astype(np.float64)
+    sigma2 = batch.numbers("noise_var", noise_var, POSITIVE)
     max_iter, tol = as_count("max_iter", max_iter), as_scalar("tol", tol, NON_NEGATIVE)
     order, first = by_group(group)
     prob_of_group = prob[order[first[:-1]]]
-    rows = (batch.A.T * np.sqrt(gain.astype(np.float64))[:, None]).astype(np.complex128)
-    Y = batch.Y.astype(np.complex128, copy=False)
-    grouped, log_odds = np.ascontiguousarray(rows[order]), np.log(prob_of_group / (1 - prob_of_group))
-    seed = np.random.SeedSequence(0).generate_state(1, np.uint64)[0]
-    active, level, left, n_iter = solve_in_parts(
-        lambda part: kernels.map_groups.solve_batch(
-            grouped, first, Y[part], sigma2[part], log_odds, pairs, seed, N_ORDERS, max_iter
-        ),
-        Y,
-        batch.N,
-    )
-    power = np.sum(Y.real**2 + Y.imag**2, axis=(1, 2))
-    silence = batch.A.shape[0] * np.log(sigma2) + (power / sigma2 - np.log1p(-prob_of_group).sum()) / batch.M
+    log_odds = np.log(prob_of_group / (1 - prob_of_group))
+    active, n_iter = np.empty((batch.T, first.size - 1), np.bool_), np.empty(batch.T, np.int64)
+    objective, left = np.empty(batch.T), np.empty(batch.T)
+    for problems in batch.in_noise_units(gain, sigma2):
+        which, Y, noise = problems.which, problems.Y, problems.noise_var
+        solve = partial(
+            _climb, np.ascontiguousarray(problems.rows[order]), first, log_odds, pairs, Y, noise, max_iter=max_iter
+        )
+        active[which], level, left[which], n_iter[which] = solve_in_parts(solve, Y, batch.N)
+        fit = np.sum(Y.real**2 + Y.imag**2, axis=(1, 2)) / noise
+        log_det = batch.A.shape[0] * (np.log(noise) + 2 * np.log(2) * problems.unit)
+        objective[which] = log_det + (fit - np.log1p(-prob_of_group).sum() - level) / batch.M
     return batch.result(
         X=None,
         score=active[:, group].astype(batch.real_dtype),
-        objective=(silence - level / batch.M).astype(batch.real_dtype),
+        objective=objective.astype(batch.real_dtype),
         optimality=(left / batch.M).astype(batch.real_dtype),
         n_iter=n_iter,
         tol=tol,
+    )
+
+
+def _climb(
+    rows: NDArray[np.complex128],
+    first: NDArray[np.int64],
+    log_odds: NDArray[np.float64],
+    pairs: NDArray[np.float64],
+    Y: NDArray[np.complex128],
+    noise_var: NDArray[np.float64],
+    part: slice,
+    *,
+    max_iter: int,
+) -> Any:
+    seed = np.random.SeedSequence(0).generate_state(1, np.uint64)[0]
+    return kernels.map_groups.solve_batch(
+        rows, first, Y[part], noise_var[part], log_odds, pairs, seed, N_ORDERS, max_iter
     )

@@ -64,8 +64,8 @@ def somp(
     >>> mmv.somp(A, Y, max_iter=1, tol=0).X.round(6).tolist()
     [[2.0, -2.0], [0.0, 0.0], [0.0, 0.0]]
     """
-    batch = Batch.of(A, Y)
-    sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE)
+    batch = Batch.of(A, Y).in_units(objective=2)
+    sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE, unit=(0, 2))
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     rows = np.ascontiguousarray(batch.A.T, batch.complex_dtype)
@@ -77,6 +77,13 @@ def somp(
         batch.N,
     )
     X = X if batch.A.dtype.kind == "c" else np.ascontiguousarray(X.real)
-    result = batch.result(X=X, score=row_scores(X), objective=objective, optimality=optimality, n_iter=n_iter, tol=tol)
+    result = batch.result(
+        X=X,
+        score=row_scores(X),
+        objective=batch.units.leave(objective, (0, 2)),
+        optimality=optimality,
+        n_iter=n_iter,
+        tol=tol,
+    )
     warn_about("somp", result, tol)
     return result

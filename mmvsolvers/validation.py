@@ -1,6 +1,6 @@
 """Everything that looks at a user's arguments; nothing here computes an estimate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from mmvsolvers.units import ORDINARY, Units, exponents, fits, power_exponents, 
 PRECISIONS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.complex64, np.complex128))
 # What is said in the place of σ² where it is to be estimated.
 ESTIMATE = "estimate"
+# Amplitudes may be so many times the noise's: kernels multiply up to four of them in double precision.
+LARGEST_TO_NOISE = 2.0**232
 LARGEST_COUNT = np.iinfo(np.int64).max
 
 
@@ -175,6 +177,27 @@ def _describe(value: Any, array: NDArray[Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class WhitenedPart:
+    """Problems of a batch in double precision, in units of 2 to the power ``unit`` in which their noise is ordinary.
+
+    Attributes
+    ----------
+    which : slice or ndarray of int
+        Which problems of the batch they are.
+    unit : int
+        Exponent of the unit of A, Y and the root of the noise variance.
+    rows, Y, noise_var : ndarray
+        √g_n·a_nᵀ (N, L), Y (T, L, M) and σ² (T,).
+    """
+
+    which: slice | NDArray[np.int64]
+    unit: int
+    rows: NDArray[np.complex128]
+    Y: NDArray[np.complex128]
+    noise_var: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A validated batch of problems that share one A, leading axes flattened into one.
 
@@ -250,7 +273,7 @@ class Batch:
         problem = replace(self, A=A, Y=rescaled(self.Y, -units), units=Units(pilots, units))
         self._check_spread(sizes, spread, channel_var is not None)
         if noise_var is not None:
-            self._check_ratio(received, units, noise_var)
+            self._check_ratio(received, units, noise_var, float(np.log2(sizes.max()) - np.log2(sizes.min())))
         self._check_outcome(problem.units, received, objective)
         return problem
 
@@ -265,10 +288,15 @@ class Batch:
         )
 
     def _check_ratio(
-        self, received: NDArray[np.floating], units: NDArray[np.int64], noise_var: NDArray[np.float64]
+        self,
+        received: NDArray[np.floating],
+        units: NDArray[np.int64],
+        noise_var: NDArray[np.float64],
+        pilots_spread: float,
     ) -> None:
-        limits = np.finfo(self.real_dtype)
-        far = np.frexp(received)[1] - units > limits.maxexp // 2 - 2 * ORDINARY
+        # Where the ratio is large, kernels compute in double precision, fourth powers of it and of the pilots.
+        most = min(np.finfo(self.real_dtype).maxexp // 2, np.finfo(np.float64).maxexp // 4 - pilots_spread)
+        far = np.frexp(received)[1] - units > most - 2 * ORDINARY
         if far.any():
             t = int(np.argmax(far))
             raise ValueError(
@@ -286,6 +314,38 @@ class Batch:
                     f"{received[t]:.2g}, for {what} of the size 2**{units.exponents(unit)[t]}: "
                     "choose other units or double precision"
                 )
+
+    def in_noise_units(self, gain: NDArray[np.floating], noise_var: NDArray[np.float64]) -> Iterator[WhitenedPart]:
+        """Yield the problems in double precision and in units of their noise, those of one unit at a time.
+
+        Where devices are active or not there is but one unit, since their channels' variances g (N,) are known: they
+        are put into the pilots, √g_n·a_nᵀ.
+
+        Raises
+        ------
+        ValueError
+            Where numbers of one problem differ by more than the exponents hold.
+        """
+        units = power_exponents(noise_var)
+        with np.errstate(over="ignore"):
+            rows = (self.A.T * np.sqrt(gain.astype(np.float64))[:, None]).astype(np.complex128)
+        for unit in np.unique(units):
+            members = np.flatnonzero(units == unit)
+            which = slice(None) if members.size == self.T else members
+            part = WhitenedPart(
+                which,
+                int(unit),
+                rescaled(rows, -unit),
+                rescaled(self.Y[which].astype(np.complex128, copy=False), -unit),
+                rescaled(noise_var[which], -2 * unit),
+            )
+            for name, array in (("A times the root of channel_var", part.rows), ("Y", part.Y)):
+                if not np.abs(array.real).max() + np.abs(array.imag).max() < LARGEST_TO_NOISE:
+                    raise ValueError(
+                        f"noise_var must not be so small beside {name} that their ratio leaves the exponents of "
+                        f"float64; got {noise_var[which].min():.2g}"
+                    )
+            yield part
 
     @property
     def T(self) -> int:

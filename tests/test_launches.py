@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -173,6 +174,19 @@ def test_a_warning_points_at_the_users_line():
     with pytest.warns(mmv.ConvergenceWarning) as nested:
         mmv.ml_mmse(A, Y, 0.1, threshold=0.1, max_iter=1)
     assert {warning.filename for warning in (*direct, *nested)} == {__file__}
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("name", mmv.SOLVERS)
+def test_a_call_warns_once(name):
+    data = mmv.generate(
+        np.random.default_rng(0), N=20, L=8, M=2, T=20, activity=mmv.IndependentActivity(0.2), noise_var=0.1
+    )
+    options = {"max_iter": 1, "tol": 1e-9} | ({"threshold": 0.1} if "threshold" in mmv.SOLVERS[name].needs else {})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mmv.SOLVERS[name].solve(data, **options)
+    assert len(caught) <= 1
 
 
 def test_counts_have_64_bits():

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from mmvsolvers.kernels.compiling import njit
-from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse
+from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse, whitened_judgement
 from mmvsolvers.kernels.shared import real_inner, squared_norm
 
 # One problem's iterate: gamma, q and r (N,), the inverse Σ⁻¹ (L, L), and the rows a_nᴴΣ⁻¹Y (N, M).
@@ -15,11 +15,11 @@ State = namedtuple("State", "gamma q r inverse correlations")
 
 @njit()
 def look(AT, conjugate, Y, noise_var, state):
-    """Compute Σ⁻¹, q_n = a_nᴴΣ⁻¹a_n and r_n = ‖a_nᴴΣ⁻¹Y‖²/M at the present powers; return Σ and the largest step.
+    """Compute Σ⁻¹, q_n = a_nᴴΣ⁻¹a_n and r_n = ‖a_nᴴΣ⁻¹Y‖²/M at the present powers.
 
-    The step is that of a coordinate to its exact minimum, times q_n.
+    Returns Σ, whether it may be trusted, and the largest step of a coordinate to its exact minimum, times q_n.
     """
-    covariance, _ = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
+    covariance, sound = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
     rows = np.dot(conjugate, state.inverse)
     np.dot(rows, Y, state.correlations)
     largest = 0.0
@@ -27,7 +27,7 @@ def look(AT, conjugate, Y, noise_var, state):
         q, r = real_inner(conjugate[n], rows[n]), squared_norm(state.correlations[n]) / Y.shape[1]
         state.q[n], state.r[n] = q, r
         largest = max(largest, abs(coordinate_step(q, r, state.gamma[n], 0.0, np.inf)) * q)
-    return covariance, largest
+    return covariance, sound, largest
 
 
 @njit()
@@ -38,19 +38,22 @@ def solve(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma, X):
     """
     N, L = AT.shape
     state = State(gamma, np.empty(N), np.empty(N), np.empty((L, L), AT.dtype), np.empty(X.shape, AT.dtype))
-    covariance, optimality = look(AT, conjugate, Y, noise_var, state)
+    covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
     done = 0
     while done < max_iter and (tol == 0.0 or optimality > tol):
         for n in range(N):
             ratio = state.r[n] / state.q[n]
             gamma[n] *= np.sqrt(ratio) if is_root else ratio
         done += 1
-        covariance, optimality = look(AT, conjugate, Y, noise_var, state)
+        covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
     for n in range(N):
         for m in range(X.shape[1]):
             X[n, m] = gamma[n] * state.correlations[n, m]
     flat = Prior(np.zeros(N), np.full(N, np.inf))
-    return objective(Y, covariance, gamma, flat, state.inverse), optimality, done
+    if sound:
+        return objective(Y, covariance, gamma, flat, state.inverse), optimality, done
+    value_there, optimality = whitened_judgement(AT, Y, noise_var, gamma, flat)
+    return value_there, optimality, done
 
 
 @njit(parallel=True)
