@@ -178,7 +178,7 @@ def _descend_in_noise(
     return problem.result(
         X=None,
         score=value.astype(batch.real_dtype),
-        objective=(objective + _log_det_unit(problem)).astype(batch.real_dtype),
+        objective=(objective + log_det_unit(problem)).astype(batch.real_dtype),
         optimality=optimality.astype(batch.real_dtype),
         n_iter=n_iter,
         tol=tol,
