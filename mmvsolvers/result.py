@@ -168,21 +168,18 @@ def _callers_level() -> int:
 
 
 def warn_about(solver: str, result: SolverResult, tol: float) -> None:
-    """Raise one warning for the problems of a batch that diverged, and one for those that did not converge."""
+    """Raise one warning for the problems of a batch that diverged or, with ``tol`` > 0, did not converge."""
     total = result.converged.size
     n_diverged = int(result.diverged.sum())
+    open_problems = ~(result.converged | result.diverged)
+    said = []
     if n_diverged:
-        warnings.warn(
-            f"{solver}: {n_diverged} of {total} problems diverged; their best iterates are returned",
-            DivergenceWarning,
-            stacklevel=_callers_level(),
+        said.append(f"{n_diverged} of {total} problems diverged; their best iterates are returned")
+    if tol > 0 and open_problems.any():
+        said.append(
+            f"{int(open_problems.sum())} of {total} problems stopped at max_iter with optimality up to "
+            f"{result.optimality[open_problems].max():.2g} > tol={tol:g}"
         )
-    n_open = total - int((result.converged | result.diverged).sum())
-    if tol > 0 and n_open:
-        open_problems = ~(result.converged | result.diverged)
-        warnings.warn(
-            f"{solver}: {n_open} of {total} problems stopped at max_iter with optimality up to "
-            f"{result.optimality[open_problems].max():.2g} > tol={tol:g}",
-            ConvergenceWarning,
-            stacklevel=_callers_level(),
-        )
+    if said:
+        kind = DivergenceWarning if n_diverged else ConvergenceWarning
+        warnings.warn(f"{solver}: {'; '.join(said)}", kind, stacklevel=_callers_level())
