@@ -65,7 +65,7 @@ def from_json(text: str) -> Scenario:
     """
     try:
         found = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"not a scenario: {error}") from error
     return decode(found)
 
@@ -103,7 +103,7 @@ def decode(found: Any) -> Scenario:
         if unknown:
             raise ValueError(f"it has unknown fields: {', '.join(map(str, unknown))}")
         return Scenario(**{name: _decode_value(value) for name, value in values.items()})
-    except (KeyError, TypeError, ValueError, AttributeError, ImportError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ImportError, RecursionError) as error:
         raise ValueError(f"not a scenario: {error if str(error) else type(error).__name__}") from error
 
 

@@ -36,17 +36,25 @@ def atomically(path: Path) -> Iterator[BinaryIO]:
     target = path.resolve()  # a link goes on pointing to its file
     temporary = target.with_name(f"{_PARTIAL}{secrets.token_hex(8)}{target.suffix}")
     try:
-        with temporary.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+        with names_the_file(path):
+            with temporary.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(target)
+            _sync_folder(target.parent)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def names_the_file(path: Path) -> Iterator[None]:
+    """Let an error in writing say which file cannot be written; a full disk itself does not."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -82,11 +90,9 @@ def check_output(path: Path, overwrite: bool) -> None:
     if path.exists() and not path.is_file():
         raise FileExistsError(f"{path} is there and no file; choose another name")
     probe = path.resolve().with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
-    try:
+    with names_the_file(path):
         probe.touch(exist_ok=False)
         probe.unlink()
-    except OSError as error:
-        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -100,11 +106,9 @@ def sole_user(directory: Path) -> Iterator[None]:
     OSError
         If another process holds it, or it cannot be written.
     """
-    try:
+    with names_the_file(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        stream = (directory / _LOCK).open("a+")
-    except OSError as error:
-        raise OSError(f"{directory} cannot be written: {error.strerror or error}") from error
+        stream = (directory / _LOCK).open("a+b", buffering=0)
     with stream:
         _lock(stream, directory)
         for left in directory.glob(f"{_PARTIAL}*"):
@@ -112,21 +116,20 @@ def sole_user(directory: Path) -> Iterator[None]:
         yield
 
 
-def _lock(stream: IO[str], directory: Path) -> None:
+def _lock(stream: IO[bytes], directory: Path) -> None:
     if sys.platform == "win32":
         return
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         stream.seek(0)
-        holder = stream.read().strip() or "another process"
+        holder = stream.read().decode(errors="replace").strip() or "another process"
         raise OSError(f"{directory} is in use by {holder}; wait for its end, or choose another directory") from None
     except OSError:
         return  # a file system without locks
     with suppress(OSError):  # who holds it is worth no failure
         stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        stream.flush()
+        stream.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 
 
 def _require_folder(path: Path) -> None:

@@ -240,7 +240,7 @@ class Configuration:
                 architecture=Architecture(**fields["architecture"]),
                 optimisation=Optimisation(**fields["optimisation"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a training configuration: {type(error).__name__} {error}") from error
 
 

@@ -14,6 +14,7 @@ from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.configuration import Configuration, build
 
 WEIGHTS, CONFIGURATION, CHECKPOINT, LOG = "weights.safetensors", "configuration.json", "checkpoint.pt", "log.jsonl"
+TENSORBOARD = "tensorboard"
 
 
 def save_weights(directory: Path, model: AutoEncoder, configuration: Configuration) -> None:

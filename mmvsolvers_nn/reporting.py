@@ -2,14 +2,15 @@
 
 import json
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mmvsolvers.writing import write_text
+from mmvsolvers._compilation import on_compilation
+from mmvsolvers.writing import names_the_file, write_text
 from mmvsolvers_nn.configuration import Configuration
-from mmvsolvers_nn.files import LOG
+from mmvsolvers_nn.files import LOG, TENSORBOARD
 from mmvsolvers_nn.schemes import find_scheme
 
 
@@ -42,7 +43,6 @@ class Reporter:
         self.resources = ExitStack()
         if self.enabled:
             _drop_lines_after(self.directory / LOG, self.first_epoch)
-            self.log = self.resources.enter_context((self.directory / LOG).open("a"))
             self.tensorboard = self._tensorboard()
         if self.show_progress:
             self._start_bar()
@@ -59,29 +59,38 @@ class Reporter:
         if self.show_progress:
             self.bar.advance(self.task)
 
+    def compiling(self, begins: bool) -> None:
+        """Say, or say no more, why there is no step yet."""
+        if self.show_progress:
+            self.bar.update(self.task, description="compiling, once" if begins else self.description)
+
     def epoch(self, **record: float) -> None:
         """Report on a finished epoch."""
         if not self.enabled:
             return
         record["seconds"] = round(time.perf_counter() - self.started, 3)
-        self.log.write(json.dumps(record) + "\n")
-        self.log.flush()
+        log, events = self.directory / LOG, self.directory / TENSORBOARD
+        with names_the_file(log), log.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
         if self.tensorboard is not None:
-            for name, value in record.items():
-                self.tensorboard.add_scalar(name, value, record["epoch"])
-            self.tensorboard.flush()
+            with names_the_file(events):
+                for name, value in record.items():
+                    self.tensorboard.add_scalar(name, value, record["epoch"])
+                self.tensorboard.flush()
         if self.show_progress:
             losses = f"train {record['train_loss']:.5f}  validation {record['validation_loss']:.5f}"
             since = int(record["epoch"] - record["best_epoch"])
-            self.bar.reset(self.task, description=f"after epoch {record['epoch']}: {losses}  best {since} ago")
+            self.description = f"after epoch {record['epoch']}: {losses}  best {since} ago"
+            self.bar.reset(self.task, description=self.description)
 
     def _tensorboard(self) -> Any:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return None
-        writer = SummaryWriter(self.directory / "tensorboard", purge_step=self.first_epoch + 1)
-        self.resources.callback(writer.close)
+        with names_the_file(self.directory / TENSORBOARD):
+            writer = SummaryWriter(self.directory / TENSORBOARD, purge_step=self.first_epoch + 1)
+        self.resources.callback(_close, writer)
         return writer
 
     def _start_bar(self) -> None:
@@ -99,7 +108,15 @@ class Reporter:
         )
         label = find_scheme(self.configuration.architecture.scheme).label
         steps = self.configuration.optimisation.steps_per_epoch
-        self.task = self.bar.add_task(f"{label}  epoch {self.first_epoch + 1}", total=steps)
+        self.description = f"{label}  epoch {self.first_epoch + 1}"
+        self.task = self.bar.add_task(self.description, total=steps)
+        self.resources.enter_context(on_compilation(self.compiling))
+
+
+def _close(writer: Any) -> None:
+    """Close TensorBoard's files; what they cannot hold has been said when they were written."""
+    with suppress(OSError):
+        writer.close()
 
 
 def _drop_lines_after(log: Path, epoch: int) -> None:
@@ -110,6 +127,6 @@ def _drop_lines_after(log: Path, epoch: int) -> None:
         # A process killed while it wrote leaves half a line, which belongs to an epoch that is run again.
         lines = [line for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
         kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"{log} is no log of a training; remove it: {type(error).__name__}: {error}") from error
     write_text(log, "".join(kept))

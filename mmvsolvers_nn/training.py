@@ -160,7 +160,7 @@ class _Run:
         while not self.is_finished:
             if iterations != self._iterations:
                 iterations = self.model.decoder.approximation.U = self._iterations
-                take_step = self._compiled_step()
+                take_step = self._compiled_step(report)
             self.optimizer.param_groups[0]["lr"].fill_(self.options.learning_rate_at(self.step))
             take_step(self._mine(self.sampler.batch(self.step)))
             self.step += 1
@@ -188,11 +188,13 @@ class _Run:
             save_weights(self.directory, self.model, self.configuration)
         return self.model
 
-    def _compiled_step(self) -> Callable[[Samples], None]:
+    def _compiled_step(self, report: Reporter) -> Callable[[Samples], None]:
         if self.device.type != "cuda":
             return self.training_step
         sums = float(self.training_step.loss_sum), float(self.training_step.n_skipped)
+        report.compiling(True)
         replay = captured(self.training_step, self._mine(self.sampler.batch(self.step)))
+        report.compiling(False)
         self.training_step.reset(*sums)
         return replay
 

@@ -1,5 +1,6 @@
 """`mmv compare`: all solvers side by side."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,9 @@ from mmvsolvers.cli.solver_options import (
 from mmvsolvers.cli.tables import WIDTH, notes, result_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mmvsolvers.comparison import Samples
     from mmvsolvers.registry import Solver
     from mmvsolvers.scenario import Scenario
 
@@ -79,8 +83,8 @@ def compare(
     and ± is the 95 % interval over these draws. The detection threshold of every solver is learned on training samples.
     """
     from rich.console import Console
-    from rich.progress import track
 
+    from mmvsolvers.cli.waiting import foreseen
     from mmvsolvers.comparison import Samples, draw_figure, title_of
     from mmvsolvers.comparison import compare as run
     from mmvsolvers.stopping import UntilErrors
@@ -98,16 +102,17 @@ def compare(
     varied = [name for name, values in sweeps.items() if len(values) > 1] or list(sweeps)[:1]
     until = None if until_errors is None else UntilErrors(n_errors=until_errors, max_samples=int(max_samples))
     found = run(variants, samples, chosen, options, until)
-    total, console = len(variants) * len(chosen), Console()
-    rows = list(track(found, "comparing", total=total, console=Console(stderr=True), transient=True))
+    kinds = [entry.name for _ in variants for entry in chosen]
+    rows = list(foreseen(found, "comparing", kinds, _guess(variants[0], samples, chosen, options)))
+    console = Console()
     console.width = max(console.width, WIDTH)
     headings = [", ".join(f"{name} = {value_at(row.scenario, name)}" for name in varied) for row in rows]
     console.print(title_of(variants[0], varied), result_table(rows, headings), sep="\n")
     for line in notes(rows):
         typer.echo(line)
     measured = str(samples) if until is None else f"until {until.n_errors} samples in error on each of {n_draws} pilots"
-    draw_figure(output, rows, varied, measured)
     write_csv(table_file, records(rows, samples, until))
+    draw_figure(output, rows, varied, measured)
     typer.echo(f"wrote {output} and {table_file}")
 
 
@@ -123,6 +128,18 @@ def _sweeps(said: ScenarioOptions, scenario: "Scenario", sweep: list[str]) -> di
     if sweeps or said.scenario or named is None or not isinstance(scenario.pilots, str):
         return sweeps or {"L": [scenario.L]}
     return {"L": named.values("L")}
+
+
+def _guess(
+    scenario: "Scenario", samples: "Samples", solvers: "Sequence[Solver]", options: "Mapping[str, dict[str, Any]]"
+) -> "Callable[[str], float]":
+    """Return what compiles a solver and guesses the seconds that its first row takes, from a few samples."""
+    from mmvsolvers.evaluation import evaluate
+
+    few = replace(samples, n_train=2, n_test=2).draw(scenario, 0)
+    of_name = {solver.name: solver for solver in solvers}
+    total = samples.n_draws * (samples.n_train + samples.n_test)
+    return lambda name: total * evaluate(of_name[name], *few, **options[name]).seconds_per_sample
 
 
 def _options(

@@ -26,9 +26,7 @@ def roc(
 
     Both axes are logarithmic, with 95 % intervals over the samples; the points and their thresholds go to a CSV file.
     """
-    from rich.console import Console
-    from rich.progress import track
-
+    from mmvsolvers.cli.waiting import counted
     from mmvsolvers.roc_curves import draw_figure, measure_curves, records
     from mmvsolvers.tables import write_csv
 
@@ -38,7 +36,7 @@ def roc(
     scenario = said.build()
     options = chosen_options(chosen, tuning, option or ())
     found = measure_curves(scenario, chosen, n_samples=n_samples, n_draws=n_draws, seed=seed, options=options)
-    curves = list(track(found, "solving", total=len(chosen), console=Console(stderr=True), transient=True))
-    draw_figure(output, curves, f"{scenario}\n{n_samples} samples on each of {n_draws} draws of the pilots")
+    curves = list(counted(found, "solving", len(chosen)))
     write_csv(table_file, records(curves, scenario, samples=n_samples, pilot_draws=n_draws, seed=seed))
+    draw_figure(output, curves, f"{scenario}\n{n_samples} samples on each of {n_draws} draws of the pilots")
     typer.echo(f"wrote {output} and {table_file}")

@@ -189,7 +189,10 @@ def _from_file(text: str) -> "Scenario":
         path = Path(text)
         if not path.is_file():
             raise FileNotFoundError(f"no such file: {path}")
-        return from_json(path.read_text(encoding="utf-8"))
+        try:
+            return from_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be read: {error}") from error
     found = load_object(text)
     if not isinstance(found, Scenario):
         raise TypeError(f"--scenario {text} must be a Scenario; got {type(found).__name__}")

@@ -212,7 +212,7 @@ def _solve(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, A
 
     A short time is the least of several, since threads that wake up cost more than it.
     """
-    from mmvsolvers.cli.compiling import on_compilation
+    from mmvsolvers._compilation import on_compilation
 
     first = {name: _of_first_problem(value) if name == "noise_var" else value for name, value in options.items()}
     first |= {"max_iter": 1} if "max_iter" in entry.options else {}
@@ -259,7 +259,11 @@ def _save(output: Path, estimate: dict[str, NDArray[Any]], overwrite: bool, matl
         save_arrays(output, estimate, overwrite=overwrite, matlab73=matlab73)
     except OSError as error:
         rescued = Path(tempfile.mkdtemp(prefix="mmv-")) / output.name
-        save_arrays(rescued, estimate, matlab73=matlab73)
+        try:
+            save_arrays(rescued, estimate, matlab73=matlab73)
+        except OSError:
+            rescued.parent.rmdir()
+            raise error from None
         raise OSError(f"{error}; the estimate is in {rescued}") from error
 
 

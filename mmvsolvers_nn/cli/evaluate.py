@@ -30,8 +30,8 @@ def evaluate(
     """
     require("torch", "safetensors")
     from rich.console import Console
-    from rich.progress import track
 
+    from mmvsolvers.cli.waiting import counted
     from mmvsolvers_nn import load_weights
     from mmvsolvers_nn.evaluation import LearnedSolver, compare_with_classical
 
@@ -41,7 +41,7 @@ def evaluate(
     n_rows = 1 + 2 * len(learned.compared_with)
     console = Console()
     console.width = max(console.width, WIDTH)
-    shown = list(track(rows, "evaluating", total=n_rows, console=Console(stderr=True), transient=True))
+    shown = list(counted(rows, "evaluating", n_rows))
     console.print(str(scenario))
     console.print(table_of(shown, "pilots"))
     console.print(f"± is a 95 % interval: over {n_test} samples, for Gaussian pilots over {n_draws} draws of them.")
