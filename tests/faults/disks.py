@@ -21,7 +21,8 @@ from typer.testing import CliRunner
 
 from mmvsolvers.cli import main as mmv
 from mmvsolvers.files import save_arrays
-from tests.faults.files import TRAINING, arrays
+
+from .files import TRAINING, arrays
 
 QUICK = ["-N", "20", "-L", "6", "--samples", "5", "--pilot-draws", "1", "-s", "ml_cd"]
 
@@ -112,10 +113,10 @@ def in_process(command: list[str], **variables: str) -> "subprocess.CompletedPro
     return subprocess.run([*start, *command], capture_output=True, check=False, env=os.environ | variables)
 
 
-def encodings(folder: Path) -> dict[str, str]:
+def encodings(folder: Path, names: tuple[str, ...]) -> dict[str, str]:
     """Print tables, titles and errors in encodings that lack their characters."""
     found = {}
-    for encoding in ("cp1252", "ascii", "latin-1"):
+    for encoding in names:
         path = folder / f"{encoding}.png"
         done = in_process(["compare", *QUICK, "--train-samples", "10", "-o", str(path)], PYTHONIOENCODING=encoding)
         with path.with_suffix(".csv").open(encoding="utf-8", newline="") as stream:
@@ -160,7 +161,7 @@ def main() -> None:
             print(f"{what}: full disk {dict(found)}; read-only folder {locked}", flush=True)
         out.mkdir()
         stays = old_file_stays(commands(folder, with_torch=False)["solve .npz"], out / "x.npz")
-        told = encodings(folder)
+        told = encodings(folder, ("cp1252", "ascii", "latin-1"))
         failed |= not stays or set(told.values()) != {"done"}
         print(f"old file stays: {stays}")
         print(told)
