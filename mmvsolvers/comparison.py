@@ -9,7 +9,7 @@ import numpy as np
 
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Evaluation, average, evaluate, evaluate_until
-from mmvsolvers.registry import SOLVERS, Solver, as_solver
+from mmvsolvers.registry import Solver, all_solvers, as_solver
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.stopping import UntilErrors
 from mmvsolvers.sweep import find_field, label_of, value_at
@@ -100,7 +100,8 @@ def compare(
     samples : Samples
         How much is drawn of each.
     solvers : sequence of Solver or callable
-        Who is compared, functions as :func:`mmvsolvers.register` takes them; all of ``SOLVERS`` by default.
+        Who is compared, functions as :func:`mmvsolvers.register` takes them; all of ``SOLVERS``, their
+        variants and, where devices wake together, those told who, by default.
     options : mapping of str to mapping
         Keyword arguments for the solver of each name.
     until : UntilErrors, optional
@@ -115,7 +116,9 @@ def compare(
     ValueError
         If two solvers have one name.
     """
-    chosen_solvers = [as_solver(solver) for solver in (SOLVERS.values() if solvers is None else solvers)]
+    if solvers is None:
+        solvers = all_solvers(any(hasattr(scenario.activity, "groups") for scenario in scenarios))
+    chosen_solvers = [as_solver(solver) for solver in solvers]
     names = [solver.name for solver in chosen_solvers]
     for name in names:
         if names.count(name) > 1:

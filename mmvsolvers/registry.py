@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
@@ -84,6 +84,8 @@ class Solver:
         power that the scores have then.
     lacks : mapping of str to str
         Which of ``PROPERTIES`` it has not, and why.
+    variants : mapping of str to mapping
+        Options with which comparisons show it once more, by the name of the variant; see :meth:`variant`.
 
     Examples
     --------
@@ -110,6 +112,7 @@ class Solver:
     precise_options: Mapping[str, Any] = field(default_factory=dict)
     powers: Mapping[str, int] = field(default_factory=dict)
     lacks: Mapping[str, str] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Fill in what the function says, and refuse a record that contradicts it."""
@@ -126,6 +129,40 @@ class Solver:
         missing = [option for option in self.required if option not in NEEDS and option not in self.example_options]
         if missing:
             raise ValueError(f"{name} has arguments without a default that no data give: {', '.join(missing)}")
+
+    def variant(self, name: str) -> Solver:
+        """Return the record of this solver with the options of a variant, or told the groups.
+
+        Parameters
+        ----------
+        name : str
+            One of ``variants``, or "groups" where the solver takes groups that it is not told unasked.
+
+        Returns
+        -------
+        Solver
+            Its name is this one's, a hyphen and the variant's.
+
+        Raises
+        ------
+        ValueError
+            If there is no such variant.
+        """
+        if name == "groups" and self.takes_groups:
+            needs, options = (*self.needs, "groups"), {}
+        elif name in self.variants:
+            needs, options = self.needs, dict(self.variants[name])
+        else:
+            known = [*self.variants, *(["groups"] if self.takes_groups else [])]
+            raise ValueError(f"{self.name} has no variant {name!r}; it has {', '.join(known) or 'none'}")
+        label = f"{self.label}, {name.replace('-', ' ')}"
+        run = partial(self.run, **options) if options else self.run
+        return replace(self, run=run, name=f"{self.name}-{name}", label=label, needs=needs, variants={})
+
+    @property
+    def takes_groups(self) -> bool:
+        """Whether it can be told who wakes together, and is not unasked."""
+        return "groups" in self.options and "groups" not in self.needs
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -263,8 +300,17 @@ def as_solver(value: Any, name: str = "") -> Solver:
     return Solver(run=_returning_result(value), name=name)
 
 
+def all_solvers(groups: bool) -> list[Solver]:
+    """Return all solvers with their variants, those told the groups among them where there are ``groups``."""
+    found = []
+    for solver in SOLVERS.values():
+        names = [*solver.variants, *(["groups"] if groups and solver.takes_groups else [])]
+        found += [solver, *(solver.variant(name) for name in names)]
+    return found
+
+
 def find_solver(name: str) -> Solver:
-    """Return the solver of that name, or a user's own at ``file.py:object`` or ``module:object``.
+    """Return the solver of that name, a variant as "map_cd-groups", or a user's own at ``file.py:object``.
 
     Raises
     ------
@@ -275,6 +321,9 @@ def find_solver(name: str) -> Solver:
         from mmvsolvers.loading import load_object
 
         return as_solver(load_object(name))
+    base, _, variant = name.partition("-")
+    if name not in SOLVERS and variant and base in SOLVERS:
+        return SOLVERS[base].variant(variant)
     if name not in SOLVERS:
         close = get_close_matches(name, SOLVERS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SOLVERS)}"

@@ -8,13 +8,16 @@ import mmvsolvers as mmv
 from mmvsolvers.cli import main
 from mmvsolvers.cli.parsing import value_of
 from mmvsolvers.cli.solver_options import chosen_options
-from mmvsolvers.registry import find_solver
+from mmvsolvers.registry import all_solvers, find_solver
 
 QUICK = ["--devices", "20", "--pilot-lengths", "6,10", "--samples", "5", "--train-samples", "10", "--pilot-draws", "2"]
 
 
 def run(*arguments):
     return CliRunner().invoke(main, ["compare", *QUICK, *map(str, arguments)])
+
+
+ALL = {solver.name: solver for solver in all_solvers(groups=False)}
 
 
 def read(path):
@@ -33,14 +36,12 @@ def output(tmp_path_factory):
 def test_compares_all_solvers_at_all_lengths(output):
     path, printed = output
     rows = read(path.with_suffix(".csv"))
-    assert [(row["L"], row["solver"]) for row in rows] == [(L, name) for L in ("6", "10") for name in mmv.SOLVERS]
+    assert [(row["L"], row["solver"]) for row in rows] == [(L, name) for L in ("6", "10") for name in ALL]
     assert all(
         float(row["error_rate_low"]) <= float(row["error_rate"]) <= float(row["error_rate_high"]) for row in rows
     )
-    assert [row["solver"] for row in rows if row["mse"]] == 2 * [
-        s.name for s in mmv.SOLVERS.values() if s.recovers_signal
-    ]
-    assert all(solver.label in printed for solver in mmv.SOLVERS.values())
+    assert [row["solver"] for row in rows if row["mse"]] == 2 * [s.name for s in ALL.values() if s.recovers_signal]
+    assert all(solver.label in printed for solver in ALL.values())
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
@@ -125,7 +126,7 @@ def test_runs_the_papers_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(comparison, "compare", record)
     monkeypatch.setattr(comparison, "draw_figure", lambda *arguments: None)
     assert run("--paper-iterations", "--output", tmp_path / "a.png").exit_code == 0
-    fixed = {name: s.paper_iterations for name, s in mmv.SOLVERS.items()}
+    fixed = {name: s.paper_iterations for name, s in ALL.items()}
     assert given == {name: {"max_iter": n, "tol": 0.0} if n else {"tol": 1e-3} for name, n in fixed.items()}
 
 
@@ -154,6 +155,19 @@ def test_says_what_the_solvers_were_told_and_what_to_do_about_failures(tmp_path)
     assert row["told"] == "noise_var"
     assert row["options"] == '{"tol": 0.001, "max_iter": 1}'
     assert f"mmvsolvers {mmv.__version__}" in row["versions"]
+
+
+def test_nobody_is_told_the_groups_silently(tmp_path):
+    path = tmp_path / "a.png"
+    done = run("--activity", "groups", "--groups", 5, "--samples", 3, "--pilot-draws", 1, "-L", 6, "--output", path)
+    assert done.exit_code == 0, done.output
+    told = {row["solver"]: row["told"] for row in read(path.with_suffix(".csv"))}
+    assert list(told) == [solver.name for solver in all_solvers(groups=True)]
+    assert all(("groups" in what) == name.endswith("-groups") for name, what in told.items())
+    assert "told noise_var, activity_prob, channel_var, groups: MAP, groups, Gibbs, groups\n" in done.stdout
+    assert "ε(n)" not in done.stdout
+    uneven = run("-s", "map_cd", "-L", 6, "--output", tmp_path / "b.png")
+    assert "activity_prob: ε(n) of every device, not their average p\n" in uneven.stdout
 
 
 def test_repetitions_are_done_once(tmp_path):

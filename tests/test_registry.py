@@ -9,7 +9,7 @@ from conftest import make_problem
 
 import mmvsolvers as mmv
 from mmvsolvers import registry
-from mmvsolvers.registry import find_solver
+from mmvsolvers.registry import all_solvers, find_solver
 
 
 @pytest.mark.parametrize("name", mmv.SOLVERS)
@@ -160,3 +160,28 @@ def test_a_record_names_what_its_function_takes(name):
     assert set(solver.powers) <= {*solver.example, *solver.precise_options, "score"}
     assert set(solver.lacks) <= set(registry.PROPERTIES)
     assert "scaling" in solver.lacks or "score" in solver.powers
+
+
+def test_variants_are_records_of_their_own():
+    data = mmv.generate(
+        np.random.default_rng(0), N=20, L=8, M=2, T=3, noise_var=0.1, activity=mmv.GroupActivity(0.2, 10)
+    )
+    told = find_solver("map_cd-groups")
+    assert (told.name, told.label) == ("map_cd-groups", "MAP, groups")
+    assert told.needs == (*mmv.SOLVERS["map_cd"].needs, "groups")
+    wanted = mmv.map_cd(data.A, data.Y, data.noise_var, data.activity_prob, groups=data.groups)
+    np.testing.assert_array_equal(told.solve(data).score, wanted.score)
+    own = mmv.SOLVERS["group_lasso_bcd"].variant("own-weights")
+    wanted = mmv.group_lasso_bcd(data.A, data.Y, weights="own", tol=1e-3)
+    np.testing.assert_array_equal(own.solve(data, tol=1e-3).X, wanted.X)
+    with pytest.raises(ValueError, match="map_cd has no variant 'trios'; it has groups"):
+        find_solver("map_cd-trios")
+
+
+def test_groups_are_told_only_where_there_are_groups():
+    alone, together = ([solver.name for solver in all_solvers(groups)] for groups in (False, True))
+    assert set(mmv.SOLVERS) < set(alone) < set(together)
+    assert {"gibbs", "group_lasso_bcd-own-weights", "ml_cd-dense-start"} <= set(alone)
+    assert set(together) - set(alone) == {
+        f"{name}-groups" for name in ("amp_mmse", "gibbs", "group_lasso_admm", "group_lasso_bcd", "map_cd")
+    }

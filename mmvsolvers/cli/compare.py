@@ -87,13 +87,14 @@ def compare(
     from mmvsolvers.cli.waiting import foreseen
     from mmvsolvers.comparison import Samples, draw_figure, title_of
     from mmvsolvers.comparison import compare as run
+    from mmvsolvers.registry import all_solvers
     from mmvsolvers.stopping import UntilErrors
     from mmvsolvers.sweep import grid, value_at
     from mmvsolvers.tables import records, write_csv
 
     table_file = check_figure(output, overwrite)
-    chosen = chosen_solvers(solver)
     scenario = said.build()
+    chosen = chosen_solvers(solver) if solver else all_solvers(hasattr(scenario.activity, "groups"))
     sweeps = _sweeps(said, scenario, sweep or [])
     variants = grid(scenario, sweeps)
     samples = Samples(n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)

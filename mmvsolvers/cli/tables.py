@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from mmvsolvers.metrics import Estimate
 
 # As wide as the table is with the longest intervals; where there are fewer columns, lines are folded and not cut.
-WIDTH = 100
+WIDTH = 112
 ADVICE = {
     "open": "open: not converged; give more iterations (--max-iter) or a larger --tol.",
     "div.": "div.: diverged; its best iterate counts. Give AMP a smaller --damping, such as 0.3, or longer pilots.",
@@ -53,6 +55,8 @@ def notes(rows: "Sequence[Row]") -> Iterator[str]:
             labels.append(row.solver.label)
     for what, labels in told.items():
         yield f"told {what}: {', '.join(labels)}"
+    if any(np.ptp(row.scenario.activity.marginal(row.scenario.N)) > 0 for row in rows):
+        yield "activity_prob: ε(n) of every device, not their average p"
     if any(row.evaluation.n_unconverged for row in rows):
         yield ADVICE["open"]
     if any(row.evaluation.n_diverged for row in rows):
