@@ -3,8 +3,12 @@
 from importlib import import_module
 from types import ModuleType
 
+from mmvsolvers._blas import interrupts_deferred
+
 
 def __getattr__(name: str) -> ModuleType:
     if name.startswith("__"):
         raise AttributeError(name)
-    return import_module(f"{__name__}.{name}")
+    # numba cannot be loaded a second time where Ctrl-C has broken into the first
+    with interrupts_deferred():
+        return import_module(f"{__name__}.{name}")
