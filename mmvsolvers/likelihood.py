@@ -303,7 +303,7 @@ def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, ga
     problem = replace(batch, A=batch.A.astype(double), Y=batch.Y.astype(double))
     problem = problem.in_units(objective=0, noise_var=given)
     values = [
-        _negative_log_likelihood(problem.A, *numbers)
+        whitened_likelihood(problem.A, *numbers)
         for numbers in zip(
             problem.Y,
             problem.entered("noise_var", given, (0, 2)),
@@ -314,9 +314,10 @@ def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, ga
     return (np.array(values) + log_det_unit(problem)).reshape(batch.leading)
 
 
-def _negative_log_likelihood(
+def whitened_likelihood(
     A: NDArray[np.inexact], Y: NDArray[np.inexact], noise_var: np.floating, gamma: NDArray[np.inexact]
 ) -> float:
+    """Return f(γ) of one problem."""
     # The triangular root of Σ, without forming Σ, in whose rounding errors weak noise would be lost.
     rows = (A * np.sqrt(gamma)).conj().T
     _, root = np.linalg.qr(np.vstack([rows, np.sqrt(noise_var) * np.eye(A.shape[0])]))

@@ -16,7 +16,7 @@ import mmvsolvers as mmv
 
 N, L, M, T = 12, 8, 2, 2
 P = 0.2
-# Solver, arguments, and the powers of A's and of Y's scale that an argument is in.
+# Solver and arguments.
 CASES = {
     "group_lasso_bcd": ("group_lasso_bcd", {"lam": 2.0}),
     "group_lasso_bcd, weights": ("group_lasso_bcd", {"lam": 2.0, "weights": "own"}),
@@ -38,10 +38,16 @@ CASES = {
     "gibbs": ("gibbs", {"noise_var": 0.1, "activity_prob": P, "channel_var": 1.0, "max_iter": 20}),
 }
 POWERS = {"lam": (1, 1), "noise_var": (0, 2), "channel_var": (-2, 2), "threshold": (-2, 2)}
-OF_COVARIANCE_LASSO = {**POWERS, "lam": (2, 2)}
 DTYPES = (np.complex64, np.complex128, np.float32, np.float64)
 NAMED = re.compile(r"\b(A|Y|lam|noise_var|channel_var|threshold|weights)\b.* must ", re.DOTALL)
 TOL = {"ml_cd": 1e-3, "map_cd": 1e-3, "ml_psca": 1e-3, "map_psca": 1e-3, "m_sbl": 1e-3, "ml_mmse": 1e-3, "somp": 1e-6}
+
+
+def powers_of(function, options):
+    """Return the powers of A's and of Y's scale that the arguments are in."""
+    if function == "covariance_lasso":
+        return {**POWERS, "lam": (2, 2)}
+    return {**POWERS, "lam": (0, 1)} if "weights" in options else POWERS
 
 
 def draw(rng, name, dtype, apart):
@@ -53,7 +59,7 @@ def draw(rng, name, dtype, apart):
     Y = A @ (active * X) + np.sqrt(0.1) * Z
     limits = np.finfo(dtype)
     of_A, of_Y = (int(rng.integers(limits.minexp, limits.maxexp)) // (1 if rng.random() < 0.3 else 3) for _ in "AY")
-    powers = OF_COVARIANCE_LASSO if function == "covariance_lasso" else POWERS
+    powers = powers_of(function, options)
     scale = {key: float(np.dot(powers[key], (of_A, of_Y))) for key in options if key in powers}
     if apart and scale:
         scale[rng.choice(list(scale))] += rng.uniform(limits.minexp, limits.maxexp) / rng.choice([1, 4, 16])
@@ -75,7 +81,7 @@ class Reference:
         wide = np.result_type(A, np.float64)
         self.a, self.y = (int(np.frexp(np.abs(part.astype(wide)).max())[1]) for part in (A, Y))
         self.A, self.Y = (lift(part.astype(wide), -unit) for part, unit in ((A, self.a), (Y, self.y)))
-        powers = OF_COVARIANCE_LASSO if function == "covariance_lasso" else POWERS
+        powers = powers_of(function, options)
         with np.errstate(over="ignore", under="ignore"):
             self.options = {
                 key: np.ldexp(value, -int(np.dot(powers[key], (self.a, self.y)))) if key in powers else value
