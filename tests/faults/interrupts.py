@@ -117,8 +117,8 @@ def commands(folder):
     mmv = [sys.executable, "-c", "from mmvsolvers_command import main; main()"]
     return {
         "mmv compare": [
-            *mmv, "compare", "-N", "100", "-L", "12", "-M", "4", "--samples", "2000",
-            "-o", f"{folder}/out.png", "--overwrite",
+            *mmv, "compare", "-N", "100", "-L", "12", "-M", "4", "--samples", "500",
+            "-s", "ml_cd", "-s", "amp_mmse", "-s", "group_lasso_bcd", "-o", f"{folder}/out.png", "--overwrite",
         ],
         "mmv solve": [
             *mmv, "solve", f"{folder}/data.npz", "-s", "group_lasso_bcd", "--max-iter", "20", "--tol", "0",
