@@ -17,6 +17,7 @@ from mmvsolvers.metrics import ROC, Estimate, bayes_error, error_rate, false_ala
 from mmvsolvers.ml_mmse import mmse_estimate
 from mmvsolvers.named_scenarios import NamedScenario, named_scenario, named_scenarios
 from mmvsolvers.pilots import draw_pilots
+from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.registry import SOLVERS, Solver, register
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult, best_of
 from mmvsolvers.scenario import Scenario, generate
@@ -46,6 +47,7 @@ __all__ = [
     "IndependentActivity",
     "MMVData",
     "NamedScenario",
+    "Pilots",
     "Rayleigh",
     "Rician",
     "Scenario",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
@@ -122,12 +124,8 @@ def amp_mmse(
     own = as_choice("column_scaling", column_scaling, ("own", "sqrt_length")) == "own"
 
     L = batch.A.shape[0]
-    norms = np.linalg.norm(batch.A, axis=0) if own else np.full(batch.N, np.sqrt(L), batch.real_dtype)
-    # Rows of the scaled model are X_n·‖a_n‖/√L.
-    strength = norms / batch.real_dtype.type(np.sqrt(L))
-    scaled = np.ascontiguousarray(batch.A / norms, batch.complex_dtype)
+    scaled, conjugate, strength = batch.pilots.keep(("amp_mmse", own), partial(_scaled, batch, own))
     received = (batch.Y / batch.real_dtype.type(np.sqrt(L))).astype(batch.complex_dtype, copy=False)
-    conjugate = np.ascontiguousarray(scaled.conj().T)
     log_odds_silent, variance = np.log((1 - prob) / prob)[member], gain * strength.astype(np.float64) ** 2
     unit = batch.per_problem("channel_var", 1.0, POSITIVE, unit=(-2, 2)).astype(np.float64)
     X, tau2, change, n_iter, diverged = solve_in_parts(
@@ -160,3 +158,11 @@ def amp_mmse(
     )
     warn_about("amp_mmse", result, tol)
     return result
+
+
+def _scaled(batch: Batch, own: bool) -> tuple[NDArray[np.complexfloating], ...]:
+    """Return the pilots of the scaled model, their adjoint, and by what its rows exceed X's: ‖a_n‖/√L, (N,)."""
+    root = batch.real_dtype.type(np.sqrt(batch.A.shape[0]))
+    norms = np.linalg.norm(batch.A, axis=0) if own else np.full(batch.N, root)
+    scaled = np.ascontiguousarray(batch.A / norms, batch.complex_dtype)
+    return scaled, np.ascontiguousarray(scaled.conj().T), norms / root

@@ -87,12 +87,15 @@ def covariance_lasso(
         noise = np.repeat(sigma2.astype(np.float64)[:, None], 3, axis=1)
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
-    rows = np.ascontiguousarray(batch.A.T, batch.complex_dtype)
-    conjugate = rows.conj()
-    squares = (rows.real**2 + rows.imag**2).sum(axis=1)
+    field = batch.complex_dtype
+    rows, conjugate = batch.pilots.rows(field), batch.pilots.conjugate_rows(field)
+    squares = batch.pilots.squares(field)
     lams = default_lam(batch, squares, sigma2) if lam is None else batch.per_problem("lam", lam, NON_NEGATIVE, (2, 2))
     room = batch.N if batch.N <= GRAM_LIMIT else 0
-    gram, known = np.empty((room, room), batch.real_dtype), np.zeros(batch.N, np.bool_)
+    # kept half filled too: which of its rows are there is kept with it
+    gram, known = batch.pilots.keep(
+        ("gram", room), lambda: (np.empty((room, room), batch.real_dtype), np.zeros(batch.N, np.bool_))
+    )
     received = batch.Y.astype(rows.dtype, copy=False)
     r, objective, gap, n_iter = solve_in_parts(
         lambda part: kernels.covariance_lasso.solve_batch(

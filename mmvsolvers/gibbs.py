@@ -114,7 +114,7 @@ def gibbs(
     start = np.zeros((batch.T, 2, first.size - 1), np.bool_)
     start[:, 1] = True
     if groups is None and couplings is None:
-        relaxed = map_cd(batch.A, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
+        relaxed = map_cd(batch.pilots, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
         start[:, 0] = relaxed > 0
     log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
     weight = 1.0 if batch.A.dtype.kind == "c" else 0.5

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.groups import by_group
+from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scores import matched_powers, row_scores
 from mmvsolvers.validation import (
@@ -19,10 +21,12 @@ from mmvsolvers.validation import (
     as_choice,
     as_groups,
     as_per_device,
-    as_pilots,
+    as_prepared,
 )
 
 DEFAULT_LAM_FRACTION = 0.05
+# Rotated pilots, a_nᵀ, a_nᴴ (N, L) and ‖a_n‖² (N,), and the rotations (K_g, K_g).
+Rotated = tuple[tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]], list[NDArray[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,14 @@ class Blocks:
         group = as_groups(groups, N, np.zeros(N))
         return cls(*by_group(group)) if group.max() + 1 < N else None
 
-    def rotated(
-        self, A: NDArray[np.inexact]
-    ) -> tuple[tuple[NDArray[np.inexact], NDArray[np.inexact], NDArray[np.float64]], list[NDArray[np.inexact]]]:
+    def rotated(self, pilots: Pilots) -> Rotated:
         """Rotate the pilots to be orthogonal within each group.
 
         Returns, group by group, a_nᵀ and a_nᴴ (N, L) and ‖a_n‖² (N,); and the rotations V_g (K_g, K_g).
         """
+        return pilots.keep(("rotated", self.order.tobytes(), self.first.tobytes()), lambda: self._rotated(pilots.array))
+
+    def _rotated(self, A: NDArray[np.inexact]) -> Rotated:
         rows = np.zeros((A.shape[1], A.shape[0]), A.dtype)
         squares = np.zeros(A.shape[1])
         turns = []
@@ -177,7 +182,7 @@ def duality_gap(
     if estimate.shape != (*received.leading, received.N, received.M):
         raise ValueError(f"X must have shape {(*received.leading, received.N, received.M)}; got {estimate.shape}")
     double = np.result_type(received.A, estimate, np.float64)
-    batch = replace(received, A=received.A.astype(double), Y=received.Y.astype(double)).in_units(objective=2)
+    batch = replace(received, pilots=received.pilots.astype(double), Y=received.Y.astype(double)).in_units(objective=2)
     lams = batch.per_problem("lam", lam, NON_NEGATIVE, unit=(1, 1))
     estimates = batch.units.enter(estimate.reshape(-1, batch.N, batch.M).astype(double), (-1, 1))
     gaps = [
@@ -187,24 +192,31 @@ def duality_gap(
     return batch.units.leave(np.array(gaps), (0, 2)).reshape(batch.leading)
 
 
-def divide_by_weights(A: ArrayLike, weights: ArrayLike | str) -> tuple[NDArray[np.inexact], NDArray[np.floating]]:
+def divide_by_weights(A: ArrayLike, weights: ArrayLike | str) -> tuple[Pilots, NDArray[np.floating]]:
     """Return A with column n divided by w_n, and w (N,): the penalty λ Σ w_n ‖X_n‖ is the plain one of w_n X_n."""
-    pilots = as_pilots("A", A)
+    pilots = as_prepared("A", A)
     if isinstance(weights, str):
         as_choice("weights", weights, ("own",))
-        largest = np.abs(pilots).max()
-        w = largest * np.linalg.norm(pilots / largest, axis=0) / np.sqrt(len(pilots))
-    else:
-        w = as_per_device("weights", weights, pilots.shape[1], POSITIVE)
-    real = pilots.real.dtype
+        return pilots.keep("own weights", lambda: _divided(pilots.array, _own_weights(pilots.array)))
+    return _divided(pilots.array, as_per_device("weights", weights, pilots.shape[1], POSITIVE))
+
+
+def _own_weights(A: NDArray[np.inexact]) -> NDArray[np.floating]:
+    largest = np.abs(A).max()
+    weights: NDArray[np.floating] = largest * np.linalg.norm(A / largest, axis=0) / np.sqrt(len(A))
+    return weights
+
+
+def _divided(A: NDArray[np.inexact], w: NDArray[np.floating]) -> tuple[Pilots, NDArray[np.floating]]:
+    real = A.real.dtype
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
         weight = w.astype(real)
-        divided = pilots / weight
+        divided = A / weight
     if not (np.isfinite(divided).all() and divided.any(axis=0).all()):
         raise ValueError(
             f"weights must not leave the exponents of {real.name} beside A; got {w.min():.2g} to {w.max():.2g}"
         )
-    return divided, weight
+    return Pilots.of(divided), weight
 
 
 def undo_weights(result: SolverResult, weight: NDArray[np.floating]) -> SolverResult:
@@ -232,14 +244,20 @@ def least_squares_bound(batch: Batch, lams: NDArray[np.floating]) -> NDArray[np.
     """Return what no X undercuts where λ = 0, half the squared distance of Y from A's columns, (T,); 0 elsewhere."""
     bounds = np.zeros(batch.T)
     unpenalised = np.flatnonzero(lams == 0)
-    if unpenalised.size and batch.A.shape[0] > np.linalg.matrix_rank(batch.A):
-        double = np.result_type(batch.A, np.float64)
-        basis, values, _ = np.linalg.svd(batch.A.astype(double), full_matrices=False)
-        basis = basis[:, values > np.finfo(batch.real_dtype).eps * max(batch.A.shape) * values[0]]
+    basis = batch.pilots.keep("basis", lambda: _basis(batch.A)) if unpenalised.size else None
+    if basis is not None:
         for t in unpenalised:
-            Y = batch.Y[t].astype(double)
+            Y = batch.Y[t].astype(basis.dtype)
             bounds[t] = 0.5 * np.linalg.norm(Y - basis @ (basis.conj().T @ Y)) ** 2
     return bounds.astype(batch.real_dtype)
+
+
+def _basis(A: NDArray[np.inexact]) -> NDArray[np.inexact] | None:
+    """Return an orthonormal basis of what the columns span, (L, rank), or None where that is everything."""
+    if len(A) <= np.linalg.matrix_rank(A):
+        return None
+    basis, values, _ = np.linalg.svd(A.astype(np.result_type(A, np.float64)), full_matrices=False)
+    return np.asarray(basis[:, values > np.finfo(A.real.dtype).eps * max(A.shape) * values[0]])
 
 
 def penalty_parameter(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
@@ -100,12 +99,11 @@ def group_lasso_admm(
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     bound, adaptive = least_squares_bound(batch, lams), isinstance(rho, str)
     if blocks is None:
-        squares = (batch.A.real**2 + batch.A.imag**2).sum(axis=0)
-        solve_batch = partial(
-            kernels.group_lasso_admm.solve_batch, batch.A, np.ascontiguousarray(batch.A.conj().T), squares
-        )
+        dtype = batch.A.dtype
+        conjugate, squares = batch.pilots.conjugate_rows(dtype), batch.pilots.squares(dtype)
+        solve_batch = partial(kernels.group_lasso_admm.solve_batch, batch.A, conjugate, squares)
     else:
-        pilots, turns = blocks.rotated(batch.A)
+        pilots, turns = blocks.rotated(batch.pilots)
         solve_batch = partial(kernels.group_lasso_groups.split_batch, *pilots, blocks.first)
     X, objective, gap, n_iter = solve_in_parts(
         lambda part: solve_batch(batch.Y[part], lams[part], bound[part], rhos[part], adaptive, max_iter, tol),

@@ -99,10 +99,10 @@ def group_lasso_bcd(
     X = batch.start("X0", X0)
     bound = least_squares_bound(batch, lams)
     if blocks is None:
-        rows = np.ascontiguousarray(batch.A.T)
-        solve_batch = partial(kernels.group_lasso_bcd.solve_batch, rows, rows.conj())
+        rows, conjugate = batch.pilots.rows(batch.A.dtype), batch.pilots.conjugate_rows(batch.A.dtype)
+        solve_batch = partial(kernels.group_lasso_bcd.solve_batch, rows, conjugate)
     else:
-        pilots, turns = blocks.rotated(batch.A)
+        pilots, turns = blocks.rotated(batch.pilots)
         solve_batch = partial(kernels.group_lasso_groups.descend_batch, *pilots, blocks.first)
         X = blocks.turn(X, turns)
     objective, gap, n_iter = solve_in_parts(

@@ -70,7 +70,7 @@ def descend(
     for chosen, real in _precisions(problem, sigma2):
         field = np.result_type(real, np.complex64)
         reached = value[chosen].astype(real)
-        shared = np.ascontiguousarray(problem.A.T, field), log_odds.astype(real), upper.astype(real)
+        shared = problem.pilots.rows(field), log_odds.astype(real), upper.astype(real)
         per_problem = (
             np.ascontiguousarray(problem.Y[chosen], field),
             sigma2[chosen].astype(real),
@@ -131,8 +131,8 @@ def _start(
 
 
 def _dense_start(problem: Batch, noise_var: NDArray[np.float64]) -> NDArray[np.float64]:
-    rows, Y = np.ascontiguousarray(problem.A.T, np.complex128), problem.Y.astype(np.complex128)
-    conjugate, gamma = rows.conj(), even_powers(rows, Y, noise_var)
+    rows, Y = problem.pilots.rows(np.complex128), problem.Y.astype(np.complex128)
+    conjugate, gamma = problem.pilots.conjugate_rows(np.complex128), even_powers(rows, Y, noise_var)
     solve_batch = kernels.m_sbl.solve_batch
     solve_in_parts(
         lambda part: solve_batch(rows, conjugate, Y[part], noise_var[part], False, DENSE_UPDATES, 0.0, gamma[part]),
@@ -202,7 +202,7 @@ def _for_unknown_noise(problem: Batch) -> tuple[NDArray[Any], NDArray[Any], NDAr
     power = mean_power(problem)
     if not power.all():
         raise ValueError(f"noise_var cannot be estimated where Y is zero, as in problem {np.argmin(power)}")
-    AT, Y = np.ascontiguousarray(problem.A.T, np.complex128), np.ascontiguousarray(problem.Y, np.complex128)
+    AT, Y = problem.pilots.rows(np.complex128), np.ascontiguousarray(problem.Y, np.complex128)
     return AT, Y, LEAST_NOISE * power
 
 
@@ -300,7 +300,7 @@ def negative_log_likelihood(A: ArrayLike, Y: ArrayLike, noise_var: ArrayLike, ga
         raise ValueError("gamma must be real and non-negative")
     given = batch.numbers("noise_var", noise_var, POSITIVE)
     double = np.result_type(batch.A, np.float64)
-    problem = replace(batch, A=batch.A.astype(double), Y=batch.Y.astype(double))
+    problem = replace(batch, pilots=batch.pilots.astype(double), Y=batch.Y.astype(double))
     problem = problem.in_units(objective=0, noise_var=given)
     values = [
         whitened_likelihood(problem.A, *numbers)

@@ -85,13 +85,13 @@ def m_sbl(
     is_root = as_choice("update", update, ("ratio", "root")) == "root"
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
-    rows, received = np.ascontiguousarray(batch.A.T, np.complex128), batch.Y.astype(np.complex128)
+    rows, received = batch.pilots.rows(np.complex128), batch.Y.astype(np.complex128)
     if gamma0 is None:
         gamma = even_powers(rows, received, sigma2)
     else:
         powers = np.tile(batch.per_device("gamma0", gamma0, POSITIVE).astype(np.float64), (batch.T, 1))
         gamma = batch.units.enter(powers, (-2, 2))
-    conjugate = rows.conj()
+    conjugate = batch.pilots.conjugate_rows(np.complex128)
     X, objective, optimality, n_iter = solve_in_parts(
         lambda part: kernels.m_sbl.solve_batch(
             rows, conjugate, received[part], sigma2[part], is_root, max_iter, tol, gamma[part]

@@ -80,7 +80,7 @@ def ml_mmse(
     batch = Batch.of(A, Y)
     level = as_scalar("threshold", threshold, NON_NEGATIVE)
     gain = batch.per_device("channel_var", channel_var, POSITIVE)
-    detection = ml_cd(A, Y, noise_var, max_iter=max_iter, tol=tol)
+    detection = ml_cd(batch.pilots, Y, noise_var, max_iter=max_iter, tol=tol)
     power = (detection.score.reshape(batch.T, batch.N) > level) * gain
     if detection.noise_var is None:
         return replace(detection, X=_estimate(batch, noise_var, power))
@@ -129,7 +129,7 @@ def mmse_estimate(
 def _estimate(batch: Batch, noise_var: ArrayLike, power: NDArray[np.floating]) -> NDArray[np.inexact]:
     """Return the linear MMSE estimates, (..., N, M), of devices with prior powers (T, N)."""
     problem = batch.in_units(objective=0, noise_var=batch.numbers("noise_var", noise_var, POSITIVE))
-    rows = np.ascontiguousarray(problem.A.T, batch.complex_dtype)
+    rows = problem.pilots.rows(batch.complex_dtype)
     received = problem.Y.astype(batch.complex_dtype, copy=False)
     sigma2 = problem.per_problem("noise_var", noise_var, POSITIVE, unit=(0, 2))
     prior = problem.units.enter(power, (-2, 2))

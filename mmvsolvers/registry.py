@@ -336,7 +336,7 @@ def _returning_result(function: Callable[..., Any]) -> Callable[..., SolverResul
 
     @wraps(function)
     def run(A: ArrayLike, Y: ArrayLike, *arguments: Any, **options: Any) -> SolverResult:
-        found = function(A, Y, *arguments, **options)
+        found = function(np.asarray(A), Y, *arguments, **options)
         if isinstance(found, SolverResult):
             return found
         array, received, N = np.asarray(found), np.shape(Y), np.shape(A)[1]

@@ -18,7 +18,7 @@ def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:
 
 def matched_powers(batch: Batch) -> Iterator[tuple[slice, NDArray[np.floating]]]:
     """Yield ‖(AᴴY)_n‖²/M of a few problems at a time: which they are, and their powers (..., N)."""
-    adjoint = batch.A.conj().T
+    adjoint = batch.pilots.adjoint
     few = max(1, ENTRIES // (batch.N * batch.M))
     for start in range(0, batch.T, few):
         part = slice(start, start + few)

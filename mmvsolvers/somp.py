@@ -68,9 +68,9 @@ def somp(
     sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE, unit=(0, 2))
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
-    rows = np.ascontiguousarray(batch.A.T, batch.complex_dtype)
-    squares = (rows.real**2 + rows.imag**2).sum(axis=1)
-    conjugate, received = rows.conj(), batch.Y.astype(rows.dtype, copy=False)
+    field = batch.complex_dtype
+    rows, conjugate = batch.pilots.rows(field), batch.pilots.conjugate_rows(field)
+    squares, received = batch.pilots.squares(field), batch.Y.astype(field, copy=False)
     X, objective, optimality, n_iter = solve_in_parts(
         lambda part: kernels.somp.solve_batch(rows, conjugate, squares, received[part], sigma2[part], max_iter, tol),
         received,

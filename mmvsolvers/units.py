@@ -24,6 +24,14 @@ def power_exponents(powers: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.where(np.abs(found) <= ORDINARY, 0, found)
 
 
+def largest(array: NDArray[np.inexact], axis: int) -> NDArray[np.floating]:
+    """Return the largest magnitude of a real or imaginary part along an axis of a matrix."""
+    parts = array.view(array.real.dtype).reshape(*array.shape, -1)
+    both = (axis, 2)
+    found: NDArray[np.floating] = np.maximum(parts.max(axis=both), -parts.min(axis=both))
+    return found
+
+
 def rescaled(array: NDArray[Number], exponents: NDArray[np.int64] | int) -> NDArray[Number]:
     """Return ``array`` times 2 to the power ``exponents``, one per entry of its first axes; itself where that is 1."""
     if not np.any(exponents):

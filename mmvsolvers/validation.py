@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.result import SolverResult
-from mmvsolvers.units import ORDINARY, Units, exponents, fits, power_exponents, rescaled
+from mmvsolvers.units import ORDINARY, Units, exponents, fits, largest, power_exponents, rescaled
 
 PRECISIONS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.complex64, np.complex128))
-# What is said in the place of σ² where it is to be estimated.
+# What is said in the place of a number that is to be estimated.
 ESTIMATE = "estimate"
 # Amplitudes may be so many times the noise's: kernels multiply up to four of them in double precision.
 LARGEST_TO_NOISE = 2.0**232
@@ -60,7 +61,9 @@ def as_array(name: str, value: ArrayLike) -> NDArray[np.inexact]:
 
 
 def as_pilots(name: str, value: ArrayLike) -> NDArray[np.inexact]:
-    """Return a pilot matrix of shape (L, N) with no zero column."""
+    """Return a pilot matrix of shape (L, N) with no zero column; that of ``Pilots`` as it is, checked before."""
+    if isinstance(value, Pilots):
+        return value.array
     A = as_array(name, value)
     if A.ndim != 2 or 0 in A.shape:
         raise ValueError(f"{name} must have shape (L, N) with L, N >= 1; got {A.shape}")
@@ -68,6 +71,11 @@ def as_pilots(name: str, value: ArrayLike) -> NDArray[np.inexact]:
     if zero.size:
         raise ValueError(f"{name} must have no zero column; got zero column(s) {zero[:5].tolist()}")
     return A
+
+
+def as_prepared(name: str, value: ArrayLike) -> Pilots:
+    """Return pilots that keep what is computed of them, for this call or, where the user prepared them, for all."""
+    return value if isinstance(value, Pilots) else Pilots.of(as_pilots(name, value))
 
 
 def as_scalar(name: str, value: Any, admissible: Range) -> float:
@@ -113,15 +121,9 @@ def as_count(name: str, value: Any, at_least: int = 1) -> int:
     return int(value)
 
 
-def is_estimated(noise_var: Any) -> bool:
-    """Tell whether σ² is to be estimated.
-
-    Raises
-    ------
-    ValueError
-        For any other word.
-    """
-    return isinstance(noise_var, str) and as_choice("noise_var", noise_var, (ESTIMATE,)) == ESTIMATE
+def is_estimated(value: Any) -> bool:
+    """Tell whether a number, such as σ², is to be estimated; other words are no numbers."""
+    return isinstance(value, str) and value == ESTIMATE
 
 
 def as_group_size(N: Any, n_groups: Any) -> int:
@@ -203,17 +205,17 @@ class Batch:
 
     Attributes
     ----------
-    A : ndarray of shape (L, N)
-        C-contiguous, in the common precision of A and Y.
+    pilots : Pilots
+        In the common precision of A and Y.
     Y : ndarray of shape (T, L, M)
-        C-contiguous, same dtype as A.
+        C-contiguous, same dtype as the pilots.
     leading : tuple of int
         The leading axes ``...`` that Y came with; T is their product.
     units : Units
         The units that A and Y are in; see `in_units`.
     """
 
-    A: NDArray[np.inexact]
+    pilots: Pilots
     Y: NDArray[np.inexact]
     leading: tuple[int, ...]
     units: Units
@@ -221,7 +223,7 @@ class Batch:
     @classmethod
     def of(cls, A: ArrayLike, Y: ArrayLike) -> "Batch":
         """Validate A (L, N) and Y (..., L, M) and bring them to one dtype and layout; copies only what it must."""
-        pilots, received = as_pilots("A", A), as_array("Y", Y)
+        pilots, received = as_prepared("A", A), as_array("Y", Y)
         L = pilots.shape[0]
         if received.ndim < 2 or received.shape[-2] != L or 0 in received.shape:
             raise ValueError(
@@ -231,9 +233,8 @@ class Batch:
         dtype = np.result_type(pilots.dtype.newbyteorder("="), received.dtype.newbyteorder("="))
         *leading, L, M = received.shape
         # Read-only arrays are another type to numba: compiled for once more, and rounded in another order.
-        A_own, Y_own = (np.require(array, dtype, ("C", "W")) for array in (pilots, received))
-        Y_own = Y_own.reshape(-1, L, M)
-        return cls(A_own, Y_own, tuple(leading), Units(0, np.zeros(len(Y_own), np.int64)))
+        flat = np.require(received, dtype, ("C", "W")).reshape(-1, L, M)
+        return cls(pilots.astype(dtype), flat, tuple(leading), Units(0, np.zeros(len(flat), np.int64)))
 
     def in_units(
         self,
@@ -261,16 +262,18 @@ class Batch:
         ValueError
             Where numbers of one problem differ by more than the exponents of the precision hold.
         """
-        sizes, received = _largest(self.A, axis=0), _largest(self.Y.reshape(self.T, -1), axis=1)
-        pilots = int(exponents(sizes.max()))
+        received = largest(self.Y.reshape(self.T, -1), axis=1)
+        exponent = self.pilots.exponent
         units = exponents(received) if noise_var is None else power_exponents(noise_var)
-        A = rescaled(self.A, -pilots)
+        pilots = self.pilots.in_unit(exponent)
+        # those of A itself, unlike those in its unit, are never lost
+        sizes = self.pilots.sizes
         if channel_var is not None:
             gain = int(power_exponents(channel_var.max()))
-            A = A * np.sqrt(np.ldexp(channel_var, -2 * gain)).astype(self.real_dtype)
-            pilots += gain
-            sizes = _largest(A, axis=0)
-        problem = replace(self, A=A, Y=rescaled(self.Y, -units), units=Units(pilots, units))
+            pilots = pilots.weighted(np.sqrt(np.ldexp(channel_var, -2 * gain)).astype(self.real_dtype))
+            exponent += gain
+            sizes = pilots.sizes
+        problem = replace(self, pilots=pilots, Y=rescaled(self.Y, -units), units=Units(exponent, units))
         self._check_spread(sizes, spread, channel_var is not None)
         if noise_var is not None:
             self._check_ratio(received, units, noise_var, float(np.log2(sizes.max()) - np.log2(sizes.min())))
@@ -346,6 +349,11 @@ class Batch:
                         f"float64; got {noise_var[which].min():.2g}"
                     )
             yield part
+
+    @property
+    def A(self) -> NDArray[np.inexact]:
+        """Pilots of shape (L, N), C-contiguous."""
+        return self.pilots.array
 
     @property
     def T(self) -> int:
@@ -442,13 +450,14 @@ class Batch:
         tol: float,
         diverged: NDArray[np.bool_] | None = None,
         noise_var: NDArray[np.floating] | None = None,
+        score_unit: tuple[int, int] = (-2, 2),
     ) -> SolverResult:
         """Give the flat arrays of a kernel their units and leading axes back; the objective has its unit already."""
         if diverged is None:
             diverged = np.zeros(self.T, np.bool_)
         if X is not None:
             X = self.units.leave(X, (-1, 1))
-        score = self.units.leave(score, (-2, 2)).real
+        score = self.units.leave(score, score_unit).real
         finite = np.isfinite(objective) & np.isfinite(score).all(axis=1)
         return SolverResult(
             X=None if X is None else X.reshape(*self.leading, self.N, self.M),
@@ -460,11 +469,3 @@ class Batch:
             diverged=diverged.reshape(self.leading),
             noise_var=None if noise_var is None else self.units.leave(noise_var, (0, 2)).reshape(self.leading),
         )
-
-
-def _largest(array: NDArray[np.inexact], axis: int) -> NDArray[np.floating]:
-    """Return the largest magnitude of a real or imaginary part along an axis of a matrix."""
-    parts = array.view(array.real.dtype).reshape(*array.shape, -1)
-    both = (axis, 2)
-    largest: NDArray[np.floating] = np.maximum(parts.max(axis=both), -parts.min(axis=both))
-    return largest

@@ -150,7 +150,7 @@ def test_detects_as_well_as_with_the_noise_known(name):
 
 def test_refuses_what_cannot_be_estimated():
     A, Y, _ = make_problem(12, 8, 3)
-    with pytest.raises(ValueError, match="noise_var must be one of 'estimate'; got 'guess'"):
+    with pytest.raises(TypeError, match="noise_var must be real; got 'guess'"):
         mmv.ml_cd(A, Y, "guess")
     with pytest.raises(ValueError, match="noise_var cannot be estimated where Y is zero, as in problem 1"):
         mmv.ml_cd(A, Y * np.array([1, 0])[:, None, None], "estimate")
