@@ -40,6 +40,7 @@ STYLES: Mapping[str, int] = MappingProxyType(
         "group_lasso_bcd": 0, "group_lasso_nn": 7, "group_lasso_weak": 14, "group_lasso_unit": 21,
         "group_lasso_admm": 49,
         "amp_mmse": 1, "amp_nn": 8, "amp_adaptive": 15, "amp_unit": 22, "coupled_amp_nn": 29,
+        "em_ep": 36,
         "ml_cd": 2, "ml_psca": 9, "ml_unit": 16, "m_sbl": 23,
         "map_cd": 3, "map_nn": 10, "map_psca": 17, "coupled_map_nn": 24,
         "covariance_lasso": 4, "covariance_nn": 11, "covariance_lasso_unit": 18,

@@ -2,6 +2,7 @@
 
 from mmvsolvers.amp_mmse import amp_mmse
 from mmvsolvers.covariance_lasso import covariance_lasso
+from mmvsolvers.em_ep import em_ep
 from mmvsolvers.gibbs import gibbs
 from mmvsolvers.group_lasso_admm import group_lasso_admm
 from mmvsolvers.group_lasso_bcd import group_lasso_bcd
@@ -17,6 +18,7 @@ from mmvsolvers.somp import somp
 __all__ = [
     "amp_mmse",
     "covariance_lasso",
+    "em_ep",
     "gibbs",
     "group_lasso_admm",
     "group_lasso_bcd",
@@ -210,5 +212,18 @@ register(
             "silence": "a silent device may have been active with a weak channel",
             "field": "real data have the likelihood of real Gaussians",
         },
+    )
+)
+register(
+    Solver(
+        run=em_ep,
+        label="EM-EP",
+        needs=(),
+        recovers_signal=True,
+        estimates="P(active), X, σ²",
+        reference="expectation propagation; σ², ε and g learned by EM",
+        # It need not converge: answers are compared after a fixed number of iterations.
+        precise_options={"tol": 0.0, "max_iter": 20},
+        powers={"score": 0},
     )
 )

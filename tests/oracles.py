@@ -235,3 +235,49 @@ def covariance_lasso_in_noise(A, Y, lam, n_iter):
             r[n] = max(0.0, (b[n] - noise_var * squares[n] - G[n] @ r + G[n, n] * r[n] - lam) / G[n, n])
         noise_var = max(0.0, (power - squares @ r) / A.shape[0])
     return r, noise_var
+
+
+def bernoulli_gaussian(q, variance, activity_prob, channel_var):
+    """Return P(active) and the posterior mean of a row seen as q in noise of this variance, and its mean variance."""
+    M, shrink = q.size, channel_var / (variance + channel_var)
+    e = np.linalg.norm(q) ** 2
+    log_odds = (
+        np.log(activity_prob / (1 - activity_prob)) - M * np.log1p(channel_var / variance) + shrink / variance * e
+    )
+    active = 1 / (1 + np.exp(-log_odds))
+    second = active * (shrink * variance + shrink**2 * e / M)
+    return active, active * shrink * q, second - (active * shrink) ** 2 * e / M, second
+
+
+def em_ep(A, Y, n_iter, damping=0.5, noise_var=None, activity_prob=None, channel_var=None, learning=50):
+    """Return X, P(active), σ², ε and g, by the posterior of all rows together and no leave-one-out formula."""
+    (L, N), M = A.shape, Y.shape[1]
+    power = np.linalg.norm(Y) ** 2 / Y.size
+    eps = min(0.5 * L / N, 0.5) if activity_prob is None else activity_prob
+    sigma2 = 0.1 * power if noise_var is None else noise_var
+    g = max(power - sigma2, 0.1 * power) * L / (eps * np.linalg.norm(A) ** 2) if channel_var is None else channel_var
+    p, h, X, before, share, taken = np.full(N, 1 / (eps * g)), np.zeros((N, M), complex), 0, np.inf, damping, 1.0
+    for k in range(n_iter):
+        joint = np.linalg.inv(adjoint(A) @ A / sigma2 + np.diag(p))
+        mean = joint @ (adjoint(A) @ Y / sigma2 + h)
+        rows = []
+        for n in range(N):
+            s = joint[n, n].real
+            variance = 1 / (1 / s - p[n])
+            rows.append((variance, variance * (mean[n] / s - h[n])))
+        found = [bernoulli_gaussian(q, variance, eps, g) for variance, q in rows]
+        active, X_new = np.array([one[0] for one in found]), np.array([one[1] for one in found])
+        expected = np.linalg.norm(Y - A @ mean) ** 2 / Y.size + np.trace(A @ joint @ adjoint(A)).real / L
+        for n, (variance, q) in enumerate(rows):
+            p_new = max(1 / found[n][2] - 1 / variance, 1 / (100 * g))
+            h_new = X_new[n] * (1 / variance + p_new) - q / variance
+            p[n], h[n] = (1 - share) * p[n] + share * p_new, (1 - share) * h[n] + share * h_new
+        if k < learning:
+            eps = min(max(active.mean(), 0.1 / N), 0.9) if activity_prob is None else eps
+            g = np.sum([one[3] for one in found]) / active.sum() if channel_var is None else g
+            sigma2 = max(expected, 1e-9 * power) if noise_var is None else sigma2
+        change = np.linalg.norm(X_new - X) / np.linalg.norm(X_new) / taken
+        X, taken = X_new, share
+        share = max(0.8 * share, 0.02) if change > before else min(1.1 * share, damping)
+        before = change
+    return X, active, sigma2, eps, g

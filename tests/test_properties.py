@@ -71,9 +71,9 @@ def test_scaling_the_signals_scales_the_answer(name, seed, exponent):
 @pytest.mark.parametrize(("of_A", "of_Y"), [(8.0, 1.0), (1.0, 2.0**-9), (2.0**-6, 32.0)])
 def test_default_rules_know_no_scale(name, of_A, of_Y):
     A, Y, _ = make_problem(30, 20, 4, p=0.1)
-    solver = mmv.SOLVERS[name].run
-    plain, scaled = solver(A, Y), solver(of_A * A, of_Y * Y)
-    power = 2 * np.log2(of_Y / of_A)
+    solver = mmv.SOLVERS[name]
+    plain, scaled = solver.run(A, Y), solver.run(of_A * A, of_Y * Y)
+    power = solver.powers["score"] * np.log2(of_Y / of_A)
     assert relative_error(scaled.score / 2.0**power, plain.score) < 1e-9
     np.testing.assert_array_equal(scaled.n_iter, plain.n_iter)
 
