@@ -42,6 +42,9 @@ def amp_mmse(
     Each iteration sees every row of X in white noise of variance τ² = ‖R‖²_F/(LM), takes its posterior mean, and
     corrects the residual by the Onsager term (Cui, Li, Zhang, 2021, Algorithm 2).
 
+    Real data are treated by the same formulas, those of complex Gaussians: the posterior activity of real ones would
+    have half the log-likelihood ratio.
+
     Parameters
     ----------
     A : array_like of shape (L, N)

@@ -51,6 +51,9 @@ def map_cd(
     negative log-likelihood of ``ml_cd`` at γ = α·g. Every coordinate step is the exact minimiser (Cui, Li, Zhang,
     2021, Algorithm 3, with the sign in (19) corrected).
 
+    Real data are treated by the same formulas, those of complex Gaussians. The likelihood of real ones has M/2 where it
+    has M, so that their prior counts half here; twice the log-odds make up for it.
+
     Parameters
     ----------
     A : array_like of shape (L, N)
