@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import solve_in_parts
+from mmvsolvers._blas import compiled_code, solve_in_parts
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scores import mean_power
 from mmvsolvers.validation import (
@@ -30,6 +30,8 @@ from mmvsolvers.validation import (
 # Σ⁻¹ has entries as large as 1/σ², and devices' q as small as one over their power in it. Single precision holds both
 # where the ratio of received power to noise times its machine precision is below this.
 SINGLE_PRECISION_LOSS = 3e-4
+# The noise counts as lost where rounding errors of Σ may be more than this fraction of it.
+LOST_NOISE = 1e-6
 # Updates by sparse Bayesian learning that make a dense start, from equal powers: what Y has above the noise, at least
 # this share of Y, spread over all devices.
 DENSE_UPDATES = 10
@@ -80,6 +82,8 @@ def descend(
         solve = partial(_descend, algorithm, *shared, *per_problem, max_iter, tol)
         objective[chosen], optimality[chosen], n_iter[chosen] = solve_in_parts(solve, per_problem[0], batch.N)
         value[chosen] = reached
+    if algorithm == "map_psca":
+        _judge_anew(problem, sigma2, log_odds, upper, unit, value, objective, optimality)
     objective += log_det_unit(problem)
     return problem.result(
         X=None,
@@ -106,6 +110,31 @@ def _descend(
 ) -> Any:
     solve_batch = getattr(kernels, algorithm).solve_batch
     return solve_batch(AT, Y[part], noise_var[part], log_odds, upper, unit[part], max_iter, tol, value[part])
+
+
+def _judge_anew(
+    problem: Batch,
+    noise_var: NDArray[np.floating],
+    log_odds: NDArray[np.floating],
+    upper: NDArray[np.floating],
+    unit: NDArray[np.floating],
+    value: NDArray[np.floating],
+    objective: NDArray[np.floating],
+    optimality: NDArray[np.floating],
+) -> None:
+    """Compute objective and optimality again, in place, where the noise is lost in the rounding errors of Σ."""
+    double = np.result_type(problem.A, np.complex128)
+    AT, doubles = np.ascontiguousarray(problem.A.T, double), value.astype(np.float64)
+    power = doubles @ np.linalg.norm(AT, axis=1) ** 2
+    lost = np.flatnonzero(np.finfo(np.float64).eps * power > LOST_NOISE * noise_var)
+    if not lost.size:
+        return
+    with compiled_code():
+        for t in lost:
+            prior = kernels.map_cd.Prior(log_odds * unit[t], upper / unit[t])
+            objective[t], optimality[t] = kernels.map_cd.whitened_judgement(
+                AT, problem.Y[t].astype(double), np.float64(noise_var[t]), doubles[t], prior
+            )
 
 
 def _start(
