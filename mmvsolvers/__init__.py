@@ -21,7 +21,7 @@ from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.registry import SOLVERS, Solver, register
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult, best_of
 from mmvsolvers.scenario import Scenario, generate
-from mmvsolvers.shared_pilots import draw_shared_pilots, map_shared
+from mmvsolvers.shared_pilots import draw_orthogonal_pilots, draw_shared_pilots, map_shared
 from mmvsolvers.solvers import *  # noqa: F403
 from mmvsolvers.solvers import __all__ as _all_solvers
 from mmvsolvers.state_evolution import StateEvolution, state_evolution
@@ -64,6 +64,7 @@ __all__ = [
     "best_threshold",
     "block_coherence",
     "coherence",
+    "draw_orthogonal_pilots",
     "draw_pilots",
     "draw_shared_pilots",
     "duality_gap",

@@ -1,4 +1,4 @@
-"""One pilot for all devices of a group: what knowing the groups is worth without any learning."""
+"""Pilots made for groups, shared or orthogonal: what knowing the groups is worth without any learning."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.map_cd import map_cd
+from mmvsolvers.normal import complex_normal
 from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.result import SolverResult
-from mmvsolvers.validation import POSITIVE, PROBABILITY, as_per_device, as_pilots
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_generator, as_per_device, as_pilots
 
 
 def draw_shared_pilots(
@@ -44,6 +45,46 @@ def draw_shared_pilots(
     """
     label = _labels(groups, np.size(groups))
     return draw_pilots(rng, L, int(label.max()) + 1, kind)[:, label]
+
+
+def draw_orthogonal_pilots(rng: np.random.Generator, L: int, groups: ArrayLike) -> NDArray[np.complex128]:
+    """Draw a pilot matrix (L, N) in which the pilots of a group's devices are orthogonal.
+
+    Each group has a random orthonormal frame of its own, uniformly distributed, with columns of norm √L. Devices that
+    are active together then do not disturb each other: where one group is active, whoever knows which estimates each
+    channel as if the device were alone, while pilots of low coherence among all devices leave several times that error.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    L : int
+        Pilot length.
+    groups : array_like of shape (N,), int
+        Labels: the devices of a label are always active together. At most L have the same one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of a wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv
+    >>> A = mmv.draw_orthogonal_pilots(np.random.default_rng(0), 4, [0, 0, 0, 1, 1])
+    >>> np.allclose(A[:, :3].conj().T @ A[:, :3], 4 * np.eye(3))
+    True
+    """
+    length, label = as_count("L", L), _labels(groups, np.size(groups))
+    largest = np.bincount(label).max()
+    if largest > length:
+        raise ValueError(f"groups must have at most L={length} devices each; got one of {largest}")
+    A = np.empty((length, label.size), np.complex128)
+    for members in (label == g for g in range(label.max() + 1)):
+        frame, triangle = np.linalg.qr(complex_normal(as_generator(rng), (length, int(members.sum()))))
+        # Uniform on the frames only without the phases that the decomposition chose.
+        diagonal = np.diagonal(triangle)
+        A[:, members] = np.sqrt(length) * frame * (diagonal / np.abs(diagonal))
+    return A
 
 
 def map_shared(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmvsolvers_nn.autoencoders import AMPNN, MAPNN, AutoEncoder, CovarianceNN, GroupLassoNN
     from mmvsolvers_nn.configuration import Architecture, Configuration, Optimisation, build
-    from mmvsolvers_nn.coupled import CoupledAMPNN, CoupledMAPNN
+    from mmvsolvers_nn.coupled import CoupledAMPNN, CoupledMAPNN, CoupledMMSENN
     from mmvsolvers_nn.files import load_weights, save_weights
     from mmvsolvers_nn.parallel import PSCANN
     from mmvsolvers_nn.schemes import SCHEMES, Scheme
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "autoencoders": ("AMPNN", "MAPNN", "AutoEncoder", "CovarianceNN", "GroupLassoNN"),
     "configuration": ("Architecture", "Configuration", "Optimisation", "build"),
-    "coupled": ("CoupledAMPNN", "CoupledMAPNN"),
+    "coupled": ("CoupledAMPNN", "CoupledMAPNN", "CoupledMMSENN"),
     "files": ("load_weights", "save_weights"),
     "parallel": ("PSCANN",),
     "schemes": ("SCHEMES", "Scheme"),
@@ -34,6 +34,7 @@ __all__ = [
     "Configuration",
     "CoupledAMPNN",
     "CoupledMAPNN",
+    "CoupledMMSENN",
     "CovarianceNN",
     "GroupLassoNN",
     "Optimisation",

@@ -58,11 +58,14 @@ class SignalDecoder(nn.Module):
 
     def forward(self, A: Tensor, Y: Tensor) -> Recovery:
         """Estimate X, (..., N, M); the score of device n is ‖X_n‖²/M."""
-        columns = self.approximation(A, Y).mT
-        corrected = self.correction(torch.cat([columns.real, columns.imag], dim=-1))
-        real, imaginary = corrected.chunk(2, dim=-1)
-        score = (real.square() + imaginary.square()).mean(dim=-2)
-        return Recovery(torch.complex(real, imaginary).mT, score, ())
+        X = self.corrected(self.approximation(A, Y))
+        return Recovery(X, torch.view_as_real(X).square().sum(dim=-1).mean(dim=-1), ())
+
+    def corrected(self, estimate: Tensor) -> Tensor:
+        """Return X, (..., N, M), from what the approximation part found."""
+        columns = estimate.mT
+        real, imaginary = self.correction(torch.cat([columns.real, columns.imag], dim=-1)).chunk(2, dim=-1)
+        return torch.complex(real, imaginary).mT
 
     def loss(self, recovery: Recovery, X: Tensor, activity: Tensor) -> Tensor:
         """Return the mean squared error per device and antenna."""

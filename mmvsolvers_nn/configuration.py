@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from mmvsolvers.codec import check_format, decode, encode, find_object, object_name
 from mmvsolvers.loading import load_object
-from mmvsolvers.pilots import PILOTS, draw_pilots
+from mmvsolvers.pilots import PILOTS
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
 from mmvsolvers_nn.autoencoders import AutoEncoder
+from mmvsolvers_nn.initial import GROUP_PILOTS, activity_correlation, initial_pilots
 from mmvsolvers_nn.schemes import find_scheme
 
 # Raised whenever a reader of an older format would misread a newer text; texts without a number are of the first.
@@ -39,12 +40,17 @@ class Architecture:
     residual : bool
         Residual connection around the correction part; without effect on ``covariance_nn``.
     pilots : {"learned", "given", "gaussian", "unit_norm", ...}
-        Learned, from low coherence on; the scenario's own, kept; or drawn once and kept, see
-        :func:`mmvsolvers.draw_pilots`.
+        Learned; the scenario's own, kept; or drawn once and kept, see :func:`mmvsolvers.draw_pilots`.
+    start : {"low_coherence", "gaussian", "unit_norm", "qpsk", "shared", "orthogonal"}
+        Pilots that learned ones start from. The last two look at the activity's groups, whose devices have one pilot or
+        orthogonal ones.
     lam, rho : float
         λ and ρ that GROUP LASSO-NN starts from.
     damping : float or "adaptive"
         Damping of AMP-NN, and that coupled AMP-NN starts from; None is the scheme's default.
+    coupling : {"none", "correlation"}
+        What the devices of a coupled scheme tell each other at the start: nothing, or how much their activities are
+        correlated in samples of the scenario.
     correction : str or callable, optional
         An own correction network in the place of the V layers, ``correction(n_in, n_out) -> torch.nn.Module``: a class
         or function at the top of a module, or its name ``module:name``, which is what is kept.
@@ -62,9 +68,11 @@ class Architecture:
     width: int | None = None
     residual: bool = True
     pilots: str = "learned"
+    start: str = "low_coherence"
     lam: float = 2.0
     rho: float = 1.0
     damping: float | str | None = None
+    coupling: str = "none"
     correction: str | Callable[[int, int], Any] | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +82,8 @@ class Architecture:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, defaults[name])
         as_choice("pilots", self.pilots, ("learned", "given", *PILOTS))
+        as_choice("start", self.start, (*PILOTS, *GROUP_PILOTS))
+        as_choice("coupling", self.coupling, ("none", "correlation"))
         as_count("U", self.U, at_least=0)
         as_count("V", self.V, at_least=0)
         if self.width is not None:
@@ -90,7 +100,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimisation:
-    """How a scheme is trained; the defaults are the paper's.
+    """How a scheme is trained; the defaults are the paper's, `of_scheme` those of a scheme.
 
     Attributes
     ----------
@@ -104,6 +114,8 @@ class Optimisation:
         Samples a step, over all processes together.
     learning_rate : float
         Adam's learning rate, at the start.
+    pilot_learning_rate : float, optional
+        That of the pilots, on the same schedule; None is ``learning_rate``.
     schedule : {"constant", "cosine"}
         Keep the learning rate, or let it fall to 0 at ``max_epochs`` along half a cosine.
     max_epochs, patience : int
@@ -129,6 +141,7 @@ class Optimisation:
     fresh: bool = False
     batch_size: int = 32
     learning_rate: float = 1e-4
+    pilot_learning_rate: float | None = None
     schedule: str = "constant"
     max_epochs: int = 100_000
     patience: int = 5
@@ -145,6 +158,8 @@ class Optimisation:
             raise ValueError(f"n_train must be at least batch_size={self.batch_size}; got {self.n_train}")
         as_choice("schedule", self.schedule, ("constant", "cosine"))
         as_scalar("learning_rate", self.learning_rate, NON_NEGATIVE)
+        if self.pilot_learning_rate is not None:
+            as_scalar("pilot_learning_rate", self.pilot_learning_rate, NON_NEGATIVE)
         if not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive; got {self.clip_norm}")
         for U, epochs in self.curriculum:
@@ -155,6 +170,11 @@ class Optimisation:
                 f"max_epochs must leave one for the last stage, after {self.last_stage} of curriculum; "
                 f"got {self.max_epochs}"
             )
+
+    @classmethod
+    def of_scheme(cls, scheme: str, **options: Any) -> Optimisation:
+        """Return how a scheme in ``SCHEMES`` is trained by default, with some options changed."""
+        return cls(**{**find_scheme(scheme).optimisation, **options})
 
     @property
     def last_stage(self) -> int:
@@ -176,10 +196,18 @@ class Optimisation:
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
+        return self.learning_rate * self._share_at(step)
+
+    def pilot_learning_rate_at(self, step: int) -> float:
+        """Return the pilots' learning rate of a step, counted from 0."""
+        rate = self.learning_rate if self.pilot_learning_rate is None else self.pilot_learning_rate
+        return rate * self._share_at(step)
+
+    def _share_at(self, step: int) -> float:
         if self.schedule == "constant":
-            return self.learning_rate
+            return 1.0
         progress = step / (self.max_epochs * self.steps_per_epoch)
-        return float(self.learning_rate * (1 + np.cos(np.pi * progress)) / 2)
+        return float((1 + np.cos(np.pi * progress)) / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +275,7 @@ class Configuration:
 def build(configuration: Configuration) -> AutoEncoder:
     """Return the untrained auto-encoder of a configuration, the same one every time.
 
-    Its pilots are drawn from the configuration's seed: of low coherence where they are learned.
+    Its pilots are drawn from the configuration's seed.
 
     Examples
     --------
@@ -259,12 +287,12 @@ def build(configuration: Configuration) -> AutoEncoder:
     """
     scenario, architecture = configuration.scenario, configuration.architecture
     seed = configuration.optimisation.seed
-    kind = "low_coherence" if architecture.pilots == "learned" else architecture.pilots
+    kind = architecture.start if architecture.pilots == "learned" else architecture.pilots
     rng = np.random.default_rng(seed)
-    A = np.asarray(scenario.pilots) if kind == "given" else draw_pilots(rng, scenario.L, scenario.N, kind)
+    A = np.asarray(scenario.pilots) if kind == "given" else initial_pilots(rng, scenario, kind)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _build(architecture, scenario, A, noise_var_of(scenario, A, seed))
+        return _build(configuration, A, noise_var_of(scenario, A, seed))
 
 
 def noise_var_of(scenario: Scenario, A: NDArray[np.inexact], seed: int) -> float:
@@ -272,13 +300,16 @@ def noise_var_of(scenario: Scenario, A: NDArray[np.inexact], seed: int) -> float
     return scenario.noise_var_of(A, scenario.draw_variance(np.random.default_rng([seed, 0])))
 
 
-def _build(architecture: Architecture, scenario: Scenario, A: NDArray[np.inexact], noise_var: float) -> AutoEncoder:
+def _build(configuration: Configuration, A: NDArray[np.inexact], noise_var: float) -> AutoEncoder:
+    scenario, architecture = configuration.scenario, configuration.architecture
     scheme = find_scheme(architecture.scheme)
-    known = {"activity_prob": scenario.activity.marginal(scenario.N), "noise_var": noise_var}
+    known: dict[str, Any] = {"activity_prob": scenario.activity.marginal(scenario.N), "noise_var": noise_var}
+    if architecture.coupling == "correlation":
+        known["coupling"] = activity_correlation(scenario, configuration.optimisation.seed)
     own = architecture.correction
     model: AutoEncoder = load_object(scheme.model)(
         A,
-        **{need: known[need] for need in scheme.needs},
+        **{need: known[need] for need in scheme.needs if need in known},
         **{option: getattr(architecture, option) for option in scheme.options if option != "U" or scheme.unrolls},
         width=architecture.width,
         learn_pilots=architecture.pilots == "learned",

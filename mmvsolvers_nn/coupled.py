@@ -10,9 +10,16 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from mmvsolvers.validation import FRACTION, POSITIVE, as_count, as_scalar
-from mmvsolvers_nn.autoencoders import AutoEncoder, covariance_decoder, encoder_of, signal_decoder, support_decoder
-from mmvsolvers_nn.functional import amp_mmse, likelihood_ratio, map_cd
+from mmvsolvers.validation import FINITE, FRACTION, POSITIVE, as_count, as_real, as_scalar
+from mmvsolvers_nn.autoencoders import (
+    AutoEncoder,
+    SignalDecoder,
+    covariance_decoder,
+    encoder_of,
+    signal_decoder,
+    support_decoder,
+)
+from mmvsolvers_nn.functional import Recovery, amp_mmse, conditional_mean, likelihood_ratio, map_cd
 from mmvsolvers_nn.functional.amp_mmse import LARGEST_RATIO
 from mmvsolvers_nn.layers import ApproximationPart, Network, Received, log_odds_of, signals_of
 
@@ -31,13 +38,17 @@ class CoupledAMP(ApproximationPart):
         Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
     damping : float, default 0.9
         Share of every new iterate to start from, in (0, 1).
+    coupling : array_like of shape (N, N), optional
+        C to start from; zero by default.
     """
 
-    def __init__(self, U: int, activity_prob: ArrayLike, *, damping: float = 0.9) -> None:
+    def __init__(
+        self, U: int, activity_prob: ArrayLike, *, damping: float = 0.9, coupling: ArrayLike | None = None
+    ) -> None:
         super().__init__()
         self.U = as_count("U", U)
         self.log_odds = nn.Parameter(log_odds_of(activity_prob))
-        self.coupling = nn.Parameter(torch.zeros(len(self.log_odds), len(self.log_odds)))
+        self.coupling = _coupling(len(self.log_odds), coupling)
         share = torch.tensor(as_scalar("damping", damping, FRACTION))
         self.damping = nn.Parameter(torch.logit(share, eps=1e-6).repeat(U))
 
@@ -71,14 +82,18 @@ class CoupledMAP(ApproximationPart):
         Noise variance σ² per complex entry, positive; not trained.
     activity_prob : array_like of shape (N,)
         Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
+    coupling : array_like of shape (N, N), optional
+        C to start from; zero by default, as W is.
     """
 
-    def __init__(self, U: int, noise_var: float, activity_prob: ArrayLike) -> None:
+    def __init__(
+        self, U: int, noise_var: float, activity_prob: ArrayLike, *, coupling: ArrayLike | None = None
+    ) -> None:
         super().__init__()
         self.U, self.noise_var = as_count("U", U), as_scalar("noise_var", noise_var, POSITIVE)
         self.log_odds = nn.Parameter(log_odds_of(activity_prob))
         N = len(self.log_odds)
-        self.prior_coupling, self.coupling = (nn.Parameter(torch.zeros(N, N)) for _ in range(2))
+        self.prior_coupling, self.coupling = _coupling(N), _coupling(N, coupling)
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Return the posterior log-odds of every device, (..., N), for pilots A, (L, N), and signals Y, (..., L, M)."""
@@ -99,6 +114,44 @@ class CoupledMAP(ApproximationPart):
         }
 
 
+class CoupledMMSE(CoupledMAP):
+    """`CoupledMAP`, then every device's signal by its conditional mean given the evidence found for all.
+
+    Parameters
+    ----------
+    U, noise_var, activity_prob, coupling
+        As in `CoupledMAP`.
+    """
+
+    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
+        """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
+        return self.estimate(A, Y, super().forward(A, Y))
+
+    def estimate(self, A: Tensor, Y: Tensor, log_odds: Tensor) -> Tensor:
+        """Return the signals that are expected where devices are active by these log-odds, (..., N)."""
+        return conditional_mean(A, Y, self.noise_var, log_odds.sigmoid())
+
+
+class EvidenceDecoder(SignalDecoder):
+    """A signal decoder on `CoupledMMSE` that scores devices by their posterior log-odds."""
+
+    approximation: CoupledMMSE
+
+    def forward(self, A: Tensor, Y: Tensor) -> Recovery:
+        """Estimate X, (..., N, M), and score every device, (..., N)."""
+        log_odds = CoupledMAP.forward(self.approximation, A, Y)
+        return Recovery(self.corrected(self.approximation.estimate(A, Y, log_odds)), log_odds, ())
+
+
+def _coupling(N: int, start: ArrayLike | None = None) -> nn.Parameter:
+    if start is None:
+        return nn.Parameter(torch.zeros(N, N))
+    value = as_real("coupling", start, FINITE)
+    if value.shape != (N, N):
+        raise ValueError(f"coupling must have shape {(N, N)}; got {value.shape}")
+    return nn.Parameter(torch.tensor(value, dtype=torch.float32))
+
+
 class CoupledAMPNN(AutoEncoder):
     """Coupled AMP-NN: learned pilots and unrolled AMP whose devices are coupled; it needs no correction part.
 
@@ -112,7 +165,7 @@ class CoupledAMPNN(AutoEncoder):
         Iterations; with none the correction part sees the received signals.
     V : int, default 0
         Layers of the correction part.
-    damping : float, default 0.9
+    damping, coupling
         See `CoupledAMP`.
     width, residual, learn_pilots, correction
         As in `GroupLassoNN`.
@@ -134,12 +187,13 @@ class CoupledAMPNN(AutoEncoder):
         U: int = 12,
         V: int = 0,
         damping: float = 0.9,
+        coupling: ArrayLike | None = None,
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
-        approximation = CoupledAMP(U, activity_prob, damping=damping) if U else Received()
+        approximation = CoupledAMP(U, activity_prob, damping=damping, coupling=coupling) if U else Received()
         super().__init__(encoder_of(A, learn_pilots), signal_decoder(A, approximation, V, width, residual, correction))
 
 
@@ -158,6 +212,8 @@ class CoupledMAPNN(AutoEncoder):
         Sweeps; with none the correction part sees the sample covariance, as in `CovarianceNN`.
     V : int, default 0
         Layers of the correction part.
+    coupling
+        See `CoupledMAP`.
     width, residual, learn_pilots, correction
         As in `MAPNN`.
 
@@ -178,14 +234,49 @@ class CoupledMAPNN(AutoEncoder):
         *,
         U: int = 3,
         V: int = 0,
+        coupling: ArrayLike | None = None,
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
         if U:
-            approximation = CoupledMAP(U, noise_var, activity_prob)
+            approximation = CoupledMAP(U, noise_var, activity_prob, coupling=coupling)
             decoder = support_decoder(A, approximation, V, width, residual, correction, nn.Identity())
         else:
             decoder = covariance_decoder(A, V, width, correction)
         super().__init__(encoder_of(A, learn_pilots), decoder)
+
+
+class CoupledMMSENN(AutoEncoder):
+    """Coupled MMSE-NN: coupled MAP-NN whose evidence estimates the signals, in the place of AMP.
+
+    With U = 0 the correction part sees the received signals.
+
+    Parameters
+    ----------
+    A, noise_var, activity_prob, U, V, coupling
+        As in `CoupledMAPNN`.
+    width, residual, learn_pilots, correction
+        As in `GroupLassoNN`.
+    """
+
+    def __init__(
+        self,
+        A: ArrayLike,
+        noise_var: float,
+        activity_prob: ArrayLike,
+        *,
+        U: int = 3,
+        V: int = 0,
+        coupling: ArrayLike | None = None,
+        width: int | None = None,
+        residual: bool = True,
+        learn_pilots: bool = True,
+        correction: Network | None = None,
+    ) -> None:
+        approximation = CoupledMMSE(U, noise_var, activity_prob, coupling=coupling) if U else Received()
+        decoder = signal_decoder(A, approximation, V, width, residual, correction)
+        super().__init__(
+            encoder_of(A, learn_pilots), EvidenceDecoder(approximation, decoder.correction) if U else decoder
+        )

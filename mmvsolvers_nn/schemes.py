@@ -27,8 +27,10 @@ class Scheme:
         correction part are made: ``learn_pilots``, ``width`` and ``correction``.
     options : mapping of str to Any
         The fields of an ``Architecture`` that shape it, with its defaults.
+    optimisation : mapping of str to Any
+        How it is trained by default: fields of an ``Optimisation``, whose own defaults are the paper's.
     needs : tuple of str
-        What its start takes from the scenario: "activity_prob" and "noise_var".
+        What its start takes from the scenario: "activity_prob", "noise_var" and "coupling".
     unrolls : str
         The solver whose iterations its approximation part makes; "" for none.
     compared_with : tuple of str
@@ -48,10 +50,29 @@ class Scheme:
     label: str
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    optimisation: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     unrolls: str = ""
     compared_with: tuple[str, ...] = ()
     recovers_signal: bool = False
+
+
+# Epochs of a short training: after each, the weights are judged.
+_EPOCHS = 20
+
+
+def _short(*, n_steps: int, batch_size: int, **options: float) -> Mapping[str, Any]:
+    """Return so many steps on samples drawn for each, at learning rates that fall to zero along half a cosine."""
+    return {
+        "fresh": True,
+        "n_train": n_steps // _EPOCHS * batch_size,
+        "batch_size": batch_size,
+        "schedule": "cosine",
+        "max_epochs": _EPOCHS,
+        "patience": _EPOCHS,
+        "clip_norm": 1.0,
+        **options,
+    }
 
 
 _ALL = (
@@ -95,7 +116,8 @@ _ALL = (
         label="coupled AMP-NN",
         model="mmvsolvers_nn.coupled:CoupledAMPNN",
         options={"U": 12, "V": 0, "residual": True, "damping": 0.9},
-        needs=("activity_prob",),
+        optimisation=_short(n_steps=2000, batch_size=128, learning_rate=1e-2),
+        needs=("activity_prob", "coupling"),
         unrolls="amp_mmse",
         compared_with=("amp_mmse",),
         recovers_signal=True,
@@ -105,7 +127,8 @@ _ALL = (
         label="coupled MAP-NN",
         model="mmvsolvers_nn.coupled:CoupledMAPNN",
         options={"U": 3, "V": 0, "residual": True},
-        needs=("noise_var", "activity_prob"),
+        optimisation=_short(n_steps=2500, batch_size=64, learning_rate=3e-3, pilot_learning_rate=1e-2),
+        needs=("noise_var", "activity_prob", "coupling"),
         unrolls="map_cd",
         compared_with=("ml_cd", "map_cd"),
     ),
@@ -117,6 +140,17 @@ _ALL = (
         needs=("noise_var", "activity_prob"),
         unrolls="map_psca",
         compared_with=("ml_cd", "map_cd", "map_psca"),
+    ),
+    Scheme(
+        name="coupled_mmse_nn",
+        label="coupled MMSE-NN",
+        model="mmvsolvers_nn.coupled:CoupledMMSENN",
+        options={"U": 3, "V": 0, "residual": True},
+        optimisation=_short(n_steps=2500, batch_size=64, learning_rate=3e-3, pilot_learning_rate=1e-2),
+        needs=("noise_var", "activity_prob", "coupling"),
+        unrolls="map_cd",
+        compared_with=("amp_mmse", "ml_mmse"),
+        recovers_signal=True,
     ),
 )
 SCHEMES: Mapping[str, Scheme] = MappingProxyType({scheme.name: scheme for scheme in _ALL})

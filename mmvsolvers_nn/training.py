@@ -130,8 +130,10 @@ class _Run:
         self.sampler = Sampler(configuration.scenario, self.options, self.model.encoder().detach().numpy())
         self.model = self.model.to(device)
         self.optimizer = torch.optim.Adam(
-            [parameter for parameter in self.model.parameters() if parameter.requires_grad],
-            lr=torch.tensor(self.options.learning_rate, device=device),
+            [
+                {"params": list(part.parameters()), "lr": torch.zeros((), device=device)}
+                for part in (self.model.encoder, self.model.decoder)
+            ],
             fused=True,
             capturable=device.type == "cuda",
         )
@@ -161,7 +163,8 @@ class _Run:
             if iterations != self._iterations:
                 iterations = self.model.decoder.approximation.U = self._iterations
                 take_step = self._compiled_step(report)
-            self.optimizer.param_groups[0]["lr"].fill_(self.options.learning_rate_at(self.step))
+            for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+                group["lr"].fill_(rate)
             take_step(self._mine(self.sampler.batch(self.step)))
             self.step += 1
             report.advance()
@@ -169,6 +172,11 @@ class _Run:
                 self._finish_epoch(validation, report)
             elif self.step % _CHECKPOINT_STEPS == 0:
                 self._save()
+
+    @property
+    def _rates(self) -> tuple[float, float]:
+        """Learning rates of the pilots and of the decoder."""
+        return self.options.pilot_learning_rate_at(self.step), self.options.learning_rate_at(self.step)
 
     @property
     def _iterations(self) -> int:

@@ -57,3 +57,13 @@ BAD = [
 def test_bad_arguments_are_named(error, message, A, groups, prob):
     with pytest.raises(error, match=message):
         mmv.map_shared(A, Y, 0.1, prob, groups=groups)
+
+
+def test_orthogonal_pilots_within_groups():
+    A = mmv.draw_orthogonal_pilots(np.random.default_rng(0), 4, GROUPS)
+    same = GROUPS[:, None] == GROUPS
+    gram = A.conj().T @ A
+    np.testing.assert_allclose(gram[same], 4.0 * np.eye(6)[same], atol=1e-12)
+    assert np.abs(gram[~same]).min() > 1e-3
+    with pytest.raises(ValueError, match="at most L=1 devices each; got one of 3"):
+        mmv.draw_orthogonal_pilots(np.random.default_rng(0), 1, GROUPS)

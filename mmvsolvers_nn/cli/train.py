@@ -37,35 +37,62 @@ def train(
         str,
         typer.Option(help="learned; or kept: gaussian, unit-norm, low-coherence, qpsk, or your own, as file.mat:A."),
     ] = "learned",
+    start: Annotated[
+        str, typer.Option("--start-pilots", help="What learned pilots start from; in groups also shared, orthogonal.")
+    ] = "low_coherence",
     lam: Annotated[float, typer.Option(help=f"λ that {_of('lam')} starts from.")] = 2.0,
     rho: Annotated[float, typer.Option(help=f"ρ that {_of('rho')} starts from.")] = 1.0,
     damping: Annotated[
         str | None, typer.Option(help=f"Damping of {_of('damping')}: a number or adaptive [the scheme's].")
     ] = None,
+    coupling: Annotated[
+        str, typer.Option("--start-coupling", help="What a coupling starts from: none, or the activities' correlation.")
+    ] = "none",
     correction: Annotated[
         str | None, typer.Option(help="Own correction network at file.py:Class, called with (n_in, n_out).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    n_train: Annotated[int, typer.Option("--train-samples", help="Training samples of an epoch.")] = 9000,
-    n_validation: Annotated[int, typer.Option("--validation-samples", help="Validation samples.")] = 1000,
-    fresh: Annotated[bool, typer.Option(help="Draw training samples on the fly.")] = False,
-    batch_size: Annotated[int, typer.Option(help="Samples a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-4,
-    schedule: Annotated[str, typer.Option(help="constant or cosine.")] = "constant",
-    max_epochs: Annotated[int, typer.Option(help="Most epochs.")] = 100_000,
-    patience: Annotated[int, typer.Option(help="Epochs without improvement before the end.")] = 5,
-    clip_norm: Annotated[float, typer.Option(help="Largest norm of a gradient.")] = float("inf"),
+    n_train: Annotated[
+        int | None, typer.Option("--train-samples", help="Training samples of an epoch [9000, or the scheme's].")
+    ] = None,
+    n_validation: Annotated[int | None, typer.Option("--validation-samples", help="Validation samples [1000].")] = None,
+    fresh: Annotated[
+        bool | None, typer.Option("--fresh/--no-fresh", help="Draw training samples on the fly [no, or the scheme's].")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step [32, or the scheme's].")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of Adam [1e-4, or the scheme's].")] = None,
+    pilot_learning_rate: Annotated[float | None, typer.Option(help="That of the pilots [the same].")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant or cosine [constant, or the scheme's].")] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Most epochs [100000, or the scheme's].")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without improvement before the end [5, or the scheme's].")
+    ] = None,
+    clip_norm: Annotated[float | None, typer.Option(help="Largest norm of a gradient [none, or the scheme's].")] = None,
     curriculum: Annotated[
-        str, typer.Option(help="Stages to begin with, iterations:epochs,... such as 5:10,20:5.")
-    ] = "",
+        str | None, typer.Option(help="Stages to begin with, iterations:epochs,... such as 5:10,20:5 [none].")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ... [a GPU if there is one].")] = None,
 ) -> None:
-    """Train a learned scheme; defaults are the paper's. Killed runs go on where they were."""
+    """Train a learned scheme; defaults are the paper's, or the scheme's own. Killed runs go on where they were."""
     require("torch", "safetensors")
     from mmvsolvers.loading import load_object
     from mmvsolvers_nn import Architecture, Configuration, Optimisation
     from mmvsolvers_nn import train as run
 
+    options = {
+        "n_train": n_train,
+        "n_validation": n_validation,
+        "fresh": fresh,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "pilot_learning_rate": pilot_learning_rate,
+        "schedule": schedule,
+        "max_epochs": max_epochs,
+        "patience": patience,
+        "clip_norm": clip_norm,
+        "curriculum": None if curriculum is None else _stages(curriculum),
+    }
+    chosen = {name: value for name, value in options.items() if value is not None}
     scenario, kind = scenario_of(said, pilots)
     configuration = Configuration(
         scenario=scenario,
@@ -76,24 +103,14 @@ def train(
             width=width,
             residual=residual,
             pilots=kind,
+            start=start.replace("-", "_"),
             lam=lam,
             rho=rho,
             damping=None if damping is None else value_of(damping),
+            coupling=coupling,
             correction=None if correction is None else load_object(correction),
         ),
-        optimisation=Optimisation(
-            seed=seed,
-            n_train=n_train,
-            n_validation=n_validation,
-            fresh=fresh,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            max_epochs=max_epochs,
-            patience=patience,
-            clip_norm=clip_norm,
-            curriculum=_stages(curriculum),
-        ),
+        optimisation=Optimisation.of_scheme(scheme.value, seed=seed, **chosen),
     )
     run(configuration, out, device=device, show_progress=True)
     typer.echo(f"wrote {out}/weights.safetensors; compare with: mmv evaluate {out}")

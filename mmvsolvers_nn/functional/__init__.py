@@ -6,6 +6,7 @@ returns a `Recovery`.
 
 from mmvsolvers_nn.functional._inputs import Recovery
 from mmvsolvers_nn.functional.amp_mmse import amp_mmse
+from mmvsolvers_nn.functional.conditional_mean import conditional_mean
 from mmvsolvers_nn.functional.covariance_lasso import covariance_lasso
 from mmvsolvers_nn.functional.group_lasso_admm import group_lasso_admm
 from mmvsolvers_nn.functional.group_lasso_bcd import group_lasso_bcd
@@ -19,6 +20,7 @@ from mmvsolvers_nn.functional.ml_psca import ml_psca
 __all__ = [
     "Recovery",
     "amp_mmse",
+    "conditional_mean",
     "covariance_lasso",
     "group_lasso_admm",
     "group_lasso_bcd",

@@ -58,7 +58,8 @@ def test_all_sizes_decode_but_nothing_at_all(scheme, U, V):
     assert (recovery.X is None) == (not SCHEMES[scheme].recovers_signal)
     if recovery.X is not None:
         assert recovery.X.shape == (T, N, M)
-        torch.testing.assert_close(recovery.score, recovery.X.abs().square().mean(dim=2))
+        if scheme != "coupled_mmse_nn":  # which scores by log-odds
+            torch.testing.assert_close(recovery.score, recovery.X.abs().square().mean(dim=2))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -232,3 +233,12 @@ def test_a_configuration_keeps_the_own_network_by_its_name():
     wanted = Configuration(scenario=SCENARIO, architecture=Architecture(scheme="map_nn", correction=Shrink))
     assert wanted.architecture.correction == f"{__name__}:Shrink"
     assert Configuration.from_json(wanted.to_json()) == wanted
+
+
+@torch.no_grad()
+def test_coupled_mmse_scores_by_the_evidence_of_coupled_map_and_estimates_by_it():
+    detector, estimator = make("coupled_map_nn"), make("coupled_mmse_nn")
+    Y, A = received(detector), detector.encoder()
+    wanted, found = detector.decode(Y).score, estimator.decode(Y)
+    torch.testing.assert_close(found.score, wanted)
+    torch.testing.assert_close(found.X, functional.conditional_mean(A, Y, 0.05, wanted.sigmoid()))

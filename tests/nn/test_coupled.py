@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from mmvsolvers import mmse_estimate
 from mmvsolvers_nn import functional
-from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP
+from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP, CoupledMMSE
 from mmvsolvers_nn.functional.amp_mmse import Model
 
 N, L, M, T = 12, 6, 2, 3
@@ -149,3 +150,33 @@ def test_bad_coupling(problem, coupling):
     A, Y = problem
     with pytest.raises(ValueError, match="coupling must be a tensor of shape"):
         functional.amp_mmse(A, Y, 0.1, coupling=coupling, n_iter=1)
+
+
+def test_the_conditional_mean_is_the_mmse_estimate_where_the_support_is_sure(problem):
+    A, Y = problem
+    support = torch.rand(T, N, generator=torch.Generator().manual_seed(4)) < 0.4
+    variance = torch.linspace(0.5, 2.0, N, dtype=torch.float64)
+    found = functional.conditional_mean(A, Y, 0.3, support.double(), channel_var=variance)
+    wanted = mmse_estimate(A.numpy(), Y.numpy(), 0.3, support.numpy(), channel_var=variance.numpy())
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_the_conditional_mean_weighs_what_is_expected_of_an_active_device(problem):
+    A, Y = problem
+    probability = torch.rand(T, N, dtype=torch.float64, generator=torch.Generator().manual_seed(5)).requires_grad_()
+    found = functional.conditional_mean(A, Y, 0.3, probability)
+    for n in range(N):
+        others = probability.detach().clone()
+        others[:, n] = 1.0
+        wanted = probability[:, n, None] * functional.conditional_mean(A, Y, 0.3, others)[:, n]
+        torch.testing.assert_close(found[:, n], wanted)
+    assert torch.autograd.gradcheck(lambda phi: functional.conditional_mean(A, Y, 0.3, phi), (probability,))
+
+
+@pytest.mark.parametrize("layer", [CoupledAMP, CoupledMAP, CoupledMMSE])
+def test_a_coupling_can_be_started_from(layer):
+    given = (3, EPS) if layer is CoupledAMP else (3, 0.2, EPS)
+    wanted = random_coupling().float()
+    assert torch.equal(layer(*given, coupling=wanted.numpy()).coupling, wanted)
+    with pytest.raises(ValueError, match=r"coupling must have shape \(12, 12\); got \(12, 3\)"):
+        layer(*given, coupling=np.zeros((N, 3)))

@@ -319,3 +319,20 @@ def test_no_pickled_object_is_ever_loaded(tmp_path):
     with pytest.raises(Exception, match=r"[Ww]eights only"):
         train(wanted, tmp_path / "run", device="cpu")
     assert not (tmp_path / "mischief").exists()
+
+
+def test_pilots_have_a_learning_rate_of_their_own(tmp_path):
+    options = replace(QUICK, max_epochs=1, pilot_learning_rate=0.0)
+    wanted = configuration(optimisation=options)
+    before, after = build(wanted), train(wanted, tmp_path, device="cpu")
+    assert torch.equal(after.encoder.columns, before.encoder.columns)
+    assert not torch.equal(after.decoder.approximation.log_odds, before.decoder.approximation.log_odds)
+    assert options.learning_rate_at(3) == options.learning_rate
+    assert replace(options, pilot_learning_rate=None).pilot_learning_rate_at(3) == options.learning_rate
+
+
+def test_schemes_say_how_they_are_trained():
+    assert Optimisation.of_scheme("map_nn") == Optimisation()
+    coupled = Optimisation.of_scheme("coupled_map_nn", seed=3)
+    assert (coupled.seed, coupled.schedule, coupled.fresh) == (3, "cosine", True)
+    assert coupled.pilot_learning_rate_at(0) > coupled.learning_rate_at(0)

@@ -1,0 +1,49 @@
+"""The signals that are expected where devices are active with given probabilities."""
+
+import torch
+from torch import Tensor
+
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE
+from mmvsolvers_nn.functional._inputs import Problems
+from mmvsolvers_nn.functional._reference.map_cd import covariance_inverse
+
+
+def conditional_mean(
+    A: Tensor, Y: Tensor, noise_var: Tensor | float, probability: Tensor, *, channel_var: Tensor | float = 1.0
+) -> Tensor:
+    """Return the probability φ_n that device n is active, times its expected signal if it is.
+
+    All others count in Σ with the variance φ_m g_m. With Σ of all, device n included, and q = g aₙᴴΣ⁻¹aₙ it is
+    φ_n g aₙᴴΣ⁻¹Y / (1 + (1 - φ_n) q). Where all φ are 0 or 1 it is the MMSE estimate over that support.
+
+    Parameters
+    ----------
+    A : Tensor of shape (L, N), complex
+        Pilots.
+    Y : Tensor of shape (..., L, M), complex
+        Received signals.
+    noise_var : float or Tensor of shape () or (...)
+        Noise variance σ² per complex entry, positive.
+    probability : Tensor of shape (..., N)
+        φ, in [0, 1].
+    channel_var : float or Tensor of shape () or (N,)
+        Variance g(n) of an active device's channel coefficients, positive.
+
+    Returns
+    -------
+    Tensor of shape (..., N, M), complex
+
+    Notes
+    -----
+    Differentiable in all tensors, by autograd.
+    """
+    problems = Problems.of(A, Y)
+    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    variance = problems.per_device("channel_var", channel_var, POSITIVE)
+    active = problems.per_entry("probability", probability, NON_NEGATIVE)
+    strength = variance.sqrt()
+    scaled = A * strength
+    rows = scaled.mH @ covariance_inverse(scaled, noise, active)
+    q = torch.view_as_real((rows * scaled.mT).resolve_conj())[..., 0].sum(dim=2)
+    weight = active * strength / (1.0 + (1.0 - active) * q)
+    return problems.batched(weight.unsqueeze(2) * (rows @ problems.Y))
