@@ -51,6 +51,8 @@ class Architecture:
     coupling : {"none", "correlation"}
         What the devices of a coupled scheme tell each other at the start: nothing, or how much their activities are
         correlated in samples of the scenario.
+    prior : {"average", "true"}
+        The ε(n) to start from: the average activity p for all devices, as in the paper, or each device's own.
     correction : str or callable, optional
         An own correction network in the place of the V layers, ``correction(n_in, n_out) -> torch.nn.Module``: a class
         or function at the top of a module, or its name ``module:name``, which is what is kept.
@@ -73,6 +75,7 @@ class Architecture:
     rho: float = 1.0
     damping: float | str | None = None
     coupling: str = "none"
+    prior: str = "average"
     correction: str | Callable[[int, int], Any] | None = None
 
     def __post_init__(self) -> None:
@@ -84,6 +87,7 @@ class Architecture:
         as_choice("pilots", self.pilots, ("learned", "given", *PILOTS))
         as_choice("start", self.start, (*PILOTS, *GROUP_PILOTS))
         as_choice("coupling", self.coupling, ("none", "correlation"))
+        as_choice("prior", self.prior, ("average", "true"))
         as_count("U", self.U, at_least=0)
         as_count("V", self.V, at_least=0)
         if self.width is not None:
@@ -303,7 +307,10 @@ def noise_var_of(scenario: Scenario, A: NDArray[np.inexact], seed: int) -> float
 def _build(configuration: Configuration, A: NDArray[np.inexact], noise_var: float) -> AutoEncoder:
     scenario, architecture = configuration.scenario, configuration.architecture
     scheme = find_scheme(architecture.scheme)
-    known: dict[str, Any] = {"activity_prob": scenario.activity.marginal(scenario.N), "noise_var": noise_var}
+    marginal = scenario.activity.marginal(scenario.N)
+    if architecture.prior == "average":
+        marginal = np.full(scenario.N, marginal.mean())
+    known: dict[str, Any] = {"activity_prob": marginal, "noise_var": noise_var}
     if architecture.coupling == "correlation":
         known["coupling"] = activity_correlation(scenario, configuration.optimisation.seed)
     own = architecture.correction

@@ -7,8 +7,9 @@ import pandas as pd
 
 from mmvsolvers.paper import evidence
 from mmvsolvers.paper.evidence import CONFIRMED, OPEN, REVERSED, Comparison, Results
+from mmvsolvers.paper.results import PROTOCOLS
 
-HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not yet measured"
+HOLDS, FAILS, UNDECIDED, UNKNOWN = "holds", "does not hold", "undecided", "not measured"
 Evidence = Callable[[Results], Iterator[Comparison]]
 
 
@@ -32,11 +33,13 @@ class Claim:
     mostly: bool = False
 
     def verdict(self, comparisons: Sequence[Comparison]) -> str:
-        """Return "holds", "does not hold" or, where too little is decided, "not yet measured"."""
+        """Return "holds", "does not hold", "undecided" where intervals overlap too often, or "not measured"."""
+        if not comparisons:
+            return UNKNOWN
         counts = {outcome: sum(c.outcome == outcome for c in comparisons) for outcome in (CONFIRMED, REVERSED, OPEN)}
         if counts[REVERSED] > (len(comparisons) / 2 if self.mostly else 0):
             return FAILS
-        return HOLDS if counts[CONFIRMED] >= max(len(comparisons) / 2, 1) else UNKNOWN
+        return HOLDS if counts[CONFIRMED] >= len(comparisons) / 2 else UNDECIDED
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -45,7 +48,11 @@ CLAIMS: tuple[Claim, ...] = (
         "Every scheme's MSE and error rate falls with L/N and rises with p.",
         evidence.falls_with_length_rises_with_p,
     ),
-    Claim("C2", "They fall with M, except those of AMP and AMP-NN at N=100.", evidence.falls_with_antennas),
+    Claim(
+        "C2",
+        "They fall with M, the MSE of each antenna, except those of AMP and AMP-NN at N=100.",
+        evidence.falls_with_antennas,
+    ),
     Claim("C3", "Covariance LASSO is far worse than GROUP LASSO and AMP at small M.", evidence.covariance_is_worse),
     Claim(
         "C4",
@@ -111,6 +118,12 @@ def check(table: pd.DataFrame) -> list[tuple[Claim, str, list[Comparison]]]:
     return [(claim, claim.verdict(comparisons), comparisons) for claim, comparisons in found]
 
 
+def _protocols(table: pd.DataFrame) -> list[str]:
+    """Return, as lines, how many figures were measured by which protocol."""
+    counts = table.loc[table["mean"].notna(), "protocol"].value_counts().sort_index()
+    return [f"\n{count} figures of protocol {number}: {PROTOCOLS[number]}." for number, count in counts.items()]
+
+
 def report(table: pd.DataFrame) -> str:
     """Return the claims, their verdicts and all numbers as Markdown."""
     checked = check(table)
@@ -134,7 +147,10 @@ def report(table: pd.DataFrame) -> str:
         "training of a learned scheme; of a time it is the range of the runs, and coherences and learned priors have",
         "none. A comparison is *confirmed* or *reversed* if the difference exceeds both",
         "intervals together, and *open* otherwise. A claim holds if no comparison is reversed and at least half are",
-        "confirmed; “mostly” allows up to half to be reversed.",
+        "confirmed; “mostly” allows up to half to be reversed. It is *undecided* where the intervals of too many",
+        "comparisons overlap, and *not measured* where there is nothing to compare. The MSE sums over the antennas:",
+        "how it depends on M is judged for each antenna.",
+        *(_protocols(table)),
         "",
         "| claim | | verdict | confirmed | open | reversed |",
         "|---|---|---|---|---|---|",

@@ -90,11 +90,16 @@ def _quantity(figure: Figure) -> str:
 
 def _trend(results: Results, figure: int, panel: str, scheme: str, *, falls: bool) -> Iterator[Comparison]:
     """Compare the ends of a curve."""
-    curve = results.curve(figure, panel, scheme, _quantity(FIGURES[figure]))
+    yield from _ends(results.curve(figure, panel, scheme, _quantity(FIGURES[figure])), figure, panel, scheme, falls)
+
+
+def _ends(
+    curve: dict[float, Estimate], figure: int, panel: str, scheme: str, falls: bool, unit: str = ""
+) -> Iterator[Comparison]:
     if len(curve) > 1:
         (x0, first), (x1, last) = (list(curve.items())[k] for k in (0, -1))
         low, high, at = (last, first, (x1, x0)) if falls else (first, last, (x0, x1))
-        yield less(low, high, f"{_label(figure, panel, scheme)} at {at[0]:g} and {at[1]:g}")
+        yield less(low, high, f"{_label(figure, panel, scheme)}{unit} at {at[0]:g} and {at[1]:g}")
 
 
 def _below(
@@ -139,7 +144,16 @@ def falls_with_antennas(results: Results) -> Iterator[Comparison]:
     for figure in (3, 4, 5, 6, 8, 9, 10, 11):
         for scheme in FIGURES[figure].schemes:
             if FIGURES[figure].N != (100,) or scheme not in ("amp", "amp_nn"):
-                yield from _trend(results, figure, "c", scheme, falls=True)
+                curve = results.curve(figure, "c", scheme, _quantity(FIGURES[figure]))
+                sums_over_antennas = _quantity(FIGURES[figure]) == "mse"
+                if sums_over_antennas:
+                    curve = {M: _shared(estimate, M) for M, estimate in curve.items()}
+                yield from _ends(curve, figure, "c", scheme, True, " for each antenna" if sums_over_antennas else "")
+
+
+def _shared(estimate: Estimate, M: float) -> Estimate:
+    """Return an antenna's share of an error that is summed over all M."""
+    return Estimate(estimate.mean / M, estimate.low / M, estimate.high / M, estimate.n)
 
 
 def covariance_is_worse(results: Results) -> Iterator[Comparison]:

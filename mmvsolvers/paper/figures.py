@@ -76,12 +76,15 @@ class Scheme:
         What ``draw_pilots`` calls its pilots; "learned" says that the scheme is.
     options : mapping
         Keyword arguments of the solver.
+    knows_prior : bool
+        Whether it is told every device's own probability ε(n) of being active, instead of the average p.
     """
 
     label: str
     solver: str
     pilots: str = "gaussian"
     options: Mapping[str, Any] = field(default_factory=dict)
+    knows_prior: bool = False
 
     @property
     def is_learned(self) -> bool:
@@ -105,7 +108,8 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         "covariance_nn": Scheme("NN", "covariance_nn", "learned"),
         "map_nn": Scheme("MAP-NN", "map_nn", "learned"),
         # What the paper does not have.
-        "map": Scheme("MAP, true ε", "map_cd", options={"max_iter": 55}),
+        "map": Scheme("MAP, true ε", "map_cd", options={"max_iter": 55}, knows_prior=True),
+        "amp_true_prior": Scheme("AMP, true ε", "amp_mmse", options=_PAPER_AMP, knows_prior=True),
         "amp_adaptive": Scheme("AMP, own norms, damped", "amp_mmse"),
         "group_lasso_weak": Scheme("GROUP LASSO, λ=0.5", "group_lasso_bcd", options=_PAPER_LASSO | {"lam": 0.5}),
         "oracle_mmse": Scheme("MMSE, true support", "oracle_mmse"),
@@ -215,9 +219,25 @@ _ABSCISSAS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
 }
 
 _ESTIMATION = ("group_lasso", "amp", "ml_mmse", "group_lasso_nn", "amp_nn")
-_ESTIMATION_EXTRAS = ("amp_adaptive", "oracle_mmse", "group_lasso_weak", "group_lasso_unit", "amp_unit", "ml_mmse_unit")
+_ESTIMATION_EXTRAS = (
+    "amp_true_prior",
+    "amp_adaptive",
+    "oracle_mmse",
+    "group_lasso_weak",
+    "group_lasso_unit",
+    "amp_unit",
+    "ml_mmse_unit",
+)
 _DETECTION = ("group_lasso", "amp", "ml", "covariance_lasso", "covariance_nn", "amp_nn", "map_nn")
-_DETECTION_EXTRAS = ("map", "amp_adaptive", "group_lasso_unit", "amp_unit", "ml_unit", "covariance_lasso_unit")
+_DETECTION_EXTRAS = (
+    "map",
+    "amp_true_prior",
+    "amp_adaptive",
+    "group_lasso_unit",
+    "amp_unit",
+    "ml_unit",
+    "covariance_lasso_unit",
+)
 
 
 def _sweeps(quantity: str, at_p: float, *axes: str) -> tuple[Panel, ...]:
@@ -261,7 +281,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                 (1000,),
                 (*_sweeps("mse", 0.15, *_INDEPENDENT), Panel("e", "L/N", "coherence")),
                 _ESTIMATION,
-                ("amp_adaptive", "oracle_mmse", "group_lasso_weak"),
+                ("amp_true_prior", "amp_adaptive", "oracle_mmse", "group_lasso_weak"),
             ),
             Figure(
                 6,
@@ -274,7 +294,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                     Panel("e", "L/N", "sub_coherence"),
                 ),
                 _ESTIMATION,
-                ("amp_adaptive", "oracle_mmse", "group_lasso_weak"),
+                ("amp_true_prior", "amp_adaptive", "oracle_mmse", "group_lasso_weak"),
             ),
             Figure(
                 7,
@@ -309,7 +329,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                 (1000,),
                 (*_sweeps("error_rate", 0.15, *_INDEPENDENT), Panel("e", "ratio", "epsilon_ratio")),
                 _DETECTION,
-                ("map", "amp_adaptive"),
+                ("map", "amp_true_prior", "amp_adaptive"),
             ),
             Figure(
                 11,
@@ -322,7 +342,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                     Panel("f", "L/N", "sub_coherence"),
                 ),
                 _DETECTION,
-                ("map", "amp_adaptive"),
+                ("map", "amp_true_prior", "amp_adaptive"),
             ),
             Figure(
                 12,

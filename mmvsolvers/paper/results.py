@@ -1,6 +1,8 @@
 """The tidy table of what was found: a row for each figure, panel, abscissa, scheme and quantity."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -10,10 +12,18 @@ from mmvsolvers.paper.figures import FIGURES, SCHEMES
 from mmvsolvers.writing import write_text
 
 COLUMNS = (
-    "figure", "panel", "x_name", "x", "case", "N", "L", "M", "p", "ratio", "G", "scheme", "pilots", "quantity",
-    "mean", "low", "high", "samples", "draws", "spread", "seconds", "seed", "scale", "versions",
+    "figure", "panel", "x_name", "x", "case", "N", "L", "M", "p", "ratio", "G", "noise_var", "scheme", "pilots",
+    "quantity", "mean", "low", "high", "samples", "draws", "spread", "seconds", "seed", "scale", "protocol", "versions",
 )  # fmt: skip
-_NUMBERS = ("figure", "x", "N", "mean", "low", "high", "samples")
+# How points are measured, by the number that every row has.
+PROTOCOLS: Mapping[int, str] = MappingProxyType(
+    {
+        1: "AMP is told every device's own ε(n), learned ε(n) start from it, and samples are as many as the scale says",
+        2: "AMP is told the average activity p unless it says “true ε”, learned ε(n) start from p, and samples are "
+        "added until enough have an error",
+    }
+)
+_NUMBERS = ("figure", "x", "N", "mean", "low", "high", "samples", "protocol")
 _WORDS = ("panel", "quantity", "scale", "versions")
 
 

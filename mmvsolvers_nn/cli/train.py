@@ -48,6 +48,9 @@ def train(
     coupling: Annotated[
         str, typer.Option("--start-coupling", help="What a coupling starts from: none, or the activities' correlation.")
     ] = "none",
+    prior: Annotated[
+        str, typer.Option("--start-prior", help="The ε(n) to start from: average, or the true ones.")
+    ] = "average",
     correction: Annotated[
         str | None, typer.Option(help="Own correction network at file.py:Class, called with (n_in, n_out).")
     ] = None,
@@ -108,6 +111,7 @@ def train(
             rho=rho,
             damping=None if damping is None else value_of(damping),
             coupling=coupling,
+            prior=prior,
             correction=None if correction is None else load_object(correction),
         ),
         optimisation=Optimisation.of_scheme(scheme.value, seed=seed, **chosen),

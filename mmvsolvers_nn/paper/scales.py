@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mmvsolvers.comparison import Samples
+from mmvsolvers.stopping import UntilErrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Scale:
         By the learned scheme; the paper's where there is none.
     timing_rounds, timing_samples : int
         Runs that a median time is taken of, and samples in a run.
+    n_errors : int
+        Samples with an error, on all draws of its pilots together, without which a point goes on.
+    most_samples : mapping of int to int
+        Where it ends nevertheless, on all draws together, by the number of devices.
     """
 
     name: str
@@ -40,10 +45,18 @@ class Scale:
     recipes: Mapping[str, Recipe]
     timing_rounds: int
     timing_samples: int
+    n_errors: int
+    most_samples: Mapping[int, int]
 
     def recipe(self, scheme: str) -> Recipe:
         """Return the recipe of a learned scheme."""
         return self.recipes.get(scheme, Recipe())
+
+    def rule(self, N: int, n_draws: int | None = None) -> UntilErrors:
+        """Return when the sampling on one of ``n_draws`` draws of the pilots ends; all of the scale's by default."""
+        n_draws = n_draws or self.samples[N].n_draws
+        n_errors = max(-(-self.n_errors // n_draws), 2)
+        return UntilErrors(n_errors=n_errors, max_samples=-(-self.most_samples[N] // n_draws))
 
 
 def _short(batch_size: int, n_steps: int, learning_rate: float, U: int = 0) -> dict[str, Any]:
@@ -83,6 +96,8 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 },
                 3,
                 2,
+                4,
+                {100: 60, 1000: 4},
             ),
             Scale(
                 "quick",
@@ -96,8 +111,19 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 },
                 3,
                 4,
+                100,
+                {100: 20_000, 1000: 600},
             ),
-            Scale("paper", {100: Samples(1000, 1000, 10), 1000: Samples(1000, 1000, 10)}, 1000, {}, 10, 100),
+            Scale(
+                "paper",
+                {100: Samples(1000, 1000, 10), 1000: Samples(1000, 1000, 10)},
+                1000,
+                {},
+                10,
+                100,
+                100,
+                {100: 100_000, 1000: 100_000},
+            ),
         )
     }
 )

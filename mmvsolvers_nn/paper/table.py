@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from mmvsolvers.evaluation import over_draws
-from mmvsolvers.paper.figures import SCHEMES, Figure, Panel
+from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Figure, Panel
 from mmvsolvers.paper.results import COLUMNS
 from mmvsolvers_nn.paper.run import Findings, points_of
 from mmvsolvers_nn.paper.scales import Scale
-from mmvsolvers_nn.paper.tasks import SEED, Finding, Timing
+from mmvsolvers_nn.paper.tasks import PROTOCOL, SEED, Finding, Timing
 
 
 def tabulate(figures: Sequence[Figure], findings: Findings, scale: Scale) -> pd.DataFrame:
@@ -36,7 +36,8 @@ def _rows(
     scene = figure.scene(N, panel, x)
     common = {
         "figure": figure.number, "panel": panel.letter, "x_name": panel.x, "x": x, "case": scene.case, "N": N,
-        "L": scene.L, "M": scene.M, "p": scene.p, "ratio": scene.ratio, "G": scene.G, "scheme": scheme,
+        "L": scene.L, "M": scene.M, "p": scene.p, "ratio": scene.ratio, "G": scene.G,
+        "noise_var": NOISE_VAR, "scheme": scheme, "protocol": PROTOCOL,
         "pilots": SCHEMES[scheme].pilots, "seed": SEED, "scale": scale.name,
     }  # fmt: skip
     if panel.quantity == "seconds_per_sample":

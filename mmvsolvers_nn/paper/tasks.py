@@ -4,7 +4,7 @@ import json
 import statistics
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,19 @@ from mmvsolvers.codec import encode
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.comparison import Samples
 from mmvsolvers.data import MMVData
-from mmvsolvers.evaluation import Decoder, Evaluation, evaluate
+from mmvsolvers.evaluation import Decoder, Evaluation, evaluate, evaluate_until
 from mmvsolvers.metrics import Estimate
 from mmvsolvers.ml_mmse import mmse_estimate
 from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Scene, Scheme
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import DivergenceWarning, SolverResult
 from mmvsolvers.scenario import Scenario
+from mmvsolvers.stopping import UntilErrors
 from mmvsolvers_nn.paper.scales import Scale
 
 SEED = 0
 # Raised whenever a change of the code may change what points or timings find; those of another one are measured anew.
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Point:
         fields = {
             "seed": self.seed,
             "samples": asdict(scale.samples[self.scene.N]),
+            "until": asdict(scale.rule(self.scene.N)),
             "recipe": asdict(scale.recipe(self.scheme)) if self.is_training else None,
         }
         return _definition(self.scene, self.schemes, fields)
@@ -122,8 +124,12 @@ class Point:
     def _classical(self, scale: Scale) -> "_Found":
         scheme = SCHEMES[self.scheme]
         scenario = replace(_scenario(self.scene), pilots=scheme.pilots)
-        train, test = scale.samples[self.scene.N].draw(scenario, self.seed)
-        return evaluate(classical(scheme), train, test, **scheme.options), test.A, test.T, {}
+        samples = scale.samples[self.scene.N]
+        train, test = (_told(data, scheme) for data in samples.draw(scenario, self.seed))
+        batches = (_told(data, scheme) for data in samples.batches(scenario, self.seed))
+        rule = scale.rule(self.scene.N)
+        found = _evaluate(classical(scheme), train, test, batches, rule, **scheme.options)
+        return found, train.A, found.n_samples, {}
 
     def _learned(self, scale: Scale, directory: Path) -> "_Found":
         from mmvsolvers_nn import train
@@ -136,13 +142,16 @@ class Point:
         samples = scale.samples[self.scene.N]
         # One matrix, and as many samples on it as a classical scheme has on all of its own.
         samples = replace(samples, n_train=samples.n_train * samples.n_draws, n_test=samples.n_test * samples.n_draws)
-        learned_on, test = samples.draw(replace(_scenario(self.scene), pilots=solver.pilots), self.seed)
+        scenario = replace(_scenario(self.scene), pilots=solver.pilots)
+        learned_on, test = samples.draw(scenario, self.seed)
+        batches, rule = samples.batches(scenario, self.seed), scale.rule(self.scene.N, 1)
         quantities = {}
         prior = model.exported().get("activity_prob")
         if prior is not None and self.scene.case == "independent":
             first, second = np.split(prior, 2)
             quantities["epsilon_ratio"] = exact(float(first.mean() / second.mean()))
-        return evaluate(solver, learned_on, test), solver.pilots, test.T, quantities
+        found = _evaluate(solver, learned_on, test, batches, rule)
+        return found, solver.pilots, found.n_samples, quantities
 
 
 _Found = tuple[Evaluation, NDArray[Any], int, dict[str, Estimate]]
@@ -275,6 +284,24 @@ def training(scene: Scene, scheme: str, seed: int, scale: Scale) -> Any:
 def exact(value: float) -> Estimate:
     """Return a figure that is no mean of anything as an estimate."""
     return Estimate(value, value, value, 1)
+
+
+def _evaluate(
+    solver: Decoder, train: MMVData, test: MMVData, batches: Iterable[MMVData], rule: UntilErrors, **options: Any
+) -> Evaluation:
+    """Measure a solver on ``test``, and where that has too few errors, on as many ``batches`` as the rule asks for."""
+    found = evaluate(solver, train, test, **options)
+    if round(found.sample_error_rate.mean * found.n_samples) >= rule.n_errors:
+        return found
+    return evaluate_until(solver, train, batches, rule, **options)
+
+
+def _told(data: MMVData, scheme: Scheme) -> MMVData:
+    """Return the data with what the scheme is told of the prior."""
+    if scheme.knows_prior:
+        return data
+    average = np.broadcast_to(np.mean(data.activity_prob), data.A.shape[1])
+    return replace(data, activity_prob=average.astype(np.float64))
 
 
 def _scenario(scene: Scene) -> Scenario:

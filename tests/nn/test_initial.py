@@ -9,6 +9,7 @@ from mmvsolvers_nn.configuration import Architecture, Configuration, build
 
 GROUPS = np.arange(12) // 3
 SAME = GROUPS[:, None] == GROUPS
+PRIORS = ("average", "true")
 
 
 def start(scheme="coupled_map_nn", activity=None, **options):
@@ -42,3 +43,10 @@ def test_a_coupling_starts_from_who_wakes_with_whom(scheme):
 def test_independent_devices_have_nothing_to_tell_each_other():
     found = start(activity=IndependentActivity(0.1, ratio=3.0), coupling="correlation").decoder.approximation.coupling
     assert not found.any()
+
+
+def test_learned_priors_start_from_the_average_unless_they_are_to_know_better():
+    activity = IndependentActivity(0.1, ratio=3.0)
+    average, true = (start("amp_nn", activity=activity, prior=prior).exported()["activity_prob"] for prior in PRIORS)
+    np.testing.assert_allclose(average, np.full(12, 0.1), rtol=1e-6)
+    np.testing.assert_allclose(true, activity.marginal(12), rtol=1e-6)

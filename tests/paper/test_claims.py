@@ -4,7 +4,7 @@ import pytest
 
 from mmvsolvers import Estimate
 from mmvsolvers.paper import results
-from mmvsolvers.paper.claims import CLAIMS, FAILS, HOLDS, UNKNOWN, check, report
+from mmvsolvers.paper.claims import CLAIMS, FAILS, HOLDS, UNDECIDED, UNKNOWN, check, report
 from mmvsolvers.paper.evidence import CONFIRMED, OPEN, REVERSED, Comparison, flat, gain, less
 from mmvsolvers.paper.figures import FIGURES
 
@@ -52,9 +52,9 @@ def test_the_interval_of_a_gain_covers_the_quotient():
     ("outcomes", "verdict", "mostly"),
     [
         ([], UNKNOWN, UNKNOWN),
-        ([OPEN], UNKNOWN, UNKNOWN),
+        ([OPEN], UNDECIDED, UNDECIDED),
         ([CONFIRMED, OPEN], HOLDS, HOLDS),
-        ([CONFIRMED, OPEN, OPEN], UNKNOWN, UNKNOWN),
+        ([CONFIRMED, OPEN, OPEN], UNDECIDED, UNDECIDED),
         ([CONFIRMED, CONFIRMED, REVERSED], FAILS, HOLDS),
         ([CONFIRMED, REVERSED, REVERSED], FAILS, FAILS),
     ],
@@ -105,6 +105,24 @@ def test_trends_are_seen():
 
     assert (verdicts(falling)["C1"], verdicts(falling)["C2"]) == (HOLDS, HOLDS)
     assert (verdicts(rising)["C1"], verdicts(rising)["C2"]) == (FAILS, FAILS)
+
+
+def test_an_error_that_sums_over_the_antennas_is_judged_for_each_of_them():
+    def summed(figure, panel, x, scheme, quantity):
+        return x**0.5 if panel == "c" and quantity == "mse" else 1 / x
+
+    found = {claim.name: comparisons for claim, _, comparisons in check(table(summed))}["C2"]
+    assert {comparison.outcome for comparison in found} == {CONFIRMED}
+    assert any("for each antenna at 8 and 2" in comparison.text for comparison in found)
+
+
+def test_the_page_says_by_which_protocol_figures_were_measured():
+    old = table(lambda *_: 1.0)
+    new = old.copy()
+    new["protocol"] = 2
+    page = report(pd.concat([old, new.iloc[:5]]))
+    assert f"{len(old)} figures of protocol 1: AMP is told every device's own ε(n)" in page
+    assert "5 figures of protocol 2: AMP is told the average activity p" in page
 
 
 def test_what_was_not_measured_decides_nothing():

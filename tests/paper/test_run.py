@@ -53,6 +53,31 @@ def test_every_point_is_measured_and_kept(tmp_path):
         assert (bound["mean"].to_numpy() < errors["mean"].to_numpy()).all()
 
 
+def test_amp_is_told_the_average_activity_and_its_extra_curve_that_of_every_device(monkeypatch):
+    told = {}
+    solve = tasks.SOLVERS["amp_mmse"].run
+
+    def spy(A, Y, activity_prob, **options):
+        told.setdefault(scheme, activity_prob)
+        return solve(A, Y, activity_prob, **options)
+
+    monkeypatch.setattr(tasks, "SOLVERS", {"amp_mmse": replace(tasks.SOLVERS["amp_mmse"], run=spy)})
+    scene = FIGURES[3].scene(100, FIGURES[3].panels[0], 0.08)
+    for scheme in ("amp", "amp_true_prior"):
+        Point(scene, scheme, 0).measure(SMOKE, None)
+    assert set(told["amp"]) == {0.1}
+    assert set(told["amp_true_prior"]) == {0.15, 0.05}
+
+
+def test_a_point_with_few_errors_goes_on_and_one_with_enough_does_not():
+    scene = replace(FIGURES[3].scene(100, FIGURES[3].panels[0], 0.2), p=0.05)
+    scale = replace(SMOKE, n_errors=4, most_samples={100: 100})
+    rare = Point(scene, "ml", 0).measure(scale, None)["ml"]
+    assert 20 < rare.samples <= 50
+    often = Point(replace(scene, L=8, p=0.1), "ml", 0).measure(scale, None)["ml"]
+    assert often.samples == 20
+
+
 def test_a_finding_of_another_definition_is_measured_again(tmp_path):
     store = Store(tmp_path, SMOKE)
     run([TINY], store, workers=1)
