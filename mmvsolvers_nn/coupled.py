@@ -259,6 +259,14 @@ class CoupledMMSENN(AutoEncoder):
         As in `CoupledMAPNN`.
     width, residual, learn_pilots, correction
         As in `GroupLassoNN`.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> A = mmv.draw_orthogonal_pilots(np.random.default_rng(0), 8, np.arange(20) // 5)
+    >>> model = mmvnn.CoupledMMSENN(A, 0.1, np.full(20, 0.1), U=2)
+    >>> sorted(model.exported())
+    ['A', 'activity_prob', 'coupling', 'prior_coupling', 'threshold']
     """
 
     def __init__(

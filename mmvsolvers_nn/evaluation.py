@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmvsolvers.activity import ActivityModel
+from mmvsolvers.bayes import bayes
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Decoder, Evaluation, average, evaluate
 from mmvsolvers.pilots import draw_pilots
-from mmvsolvers.registry import SOLVERS
+from mmvsolvers.registry import SOLVERS, Solver
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scenario import Scenario
 from mmvsolvers_nn.autoencoders import CHUNK, AutoEncoder
@@ -96,6 +98,25 @@ class Row(NamedTuple):
     evaluation: Evaluation
 
 
+class Optimum:
+    """What is possible over any pilots, in the place of a solver: the posterior under the scenario's own model.
+
+    Parameters
+    ----------
+    activity : ActivityModel
+        Of the scenario; Rayleigh channels are taken for granted.
+    """
+
+    name, label = "bayes", "optimum"
+
+    def __init__(self, activity: ActivityModel) -> None:
+        self.activity = activity
+
+    def solve(self, data: MMVData, **options: Any) -> SolverResult:
+        """Return posterior probabilities and the posterior mean; see :func:`mmvsolvers.bayes`."""
+        return bayes(self.activity, data)
+
+
 def compare_with_classical(
     learned: LearnedSolver,
     scenario: Scenario,
@@ -104,6 +125,7 @@ def compare_with_classical(
     n_test: int = 1000,
     n_draws: int = 5,
     seed: int = 1,
+    optimum: bool = False,
 ) -> Iterator[Row]:
     """Evaluate a learned scheme beside the classical solvers that it stands on, where it was trained for.
 
@@ -119,6 +141,8 @@ def compare_with_classical(
         Gaussian pilots, i.i.d. CN(0, 1), to average a classical solver over.
     seed : int
         Of the samples and the pilots.
+    optimum : bool, default False
+        Whether the optimum is the last solver; where it has to be sampled it takes milliseconds a sample at N = 100.
 
     Yields
     ------
@@ -133,6 +157,7 @@ def compare_with_classical(
 
     yield Row(learned.label, "learned", measure(learned, learned.pilots))
     draws = [draw_pilots(rng, scenario.L, scenario.N) for _ in range(n_draws)]
-    for solver in (SOLVERS[name] for name in learned.compared_with):
+    others: list[Solver | Optimum] = [SOLVERS[name] for name in learned.compared_with]
+    for solver in others + [Optimum(scenario.activity)] * optimum:
         yield Row(solver.label, "learned", measure(solver, learned.pilots))
         yield Row(solver.label, "Gaussian", average([measure(solver, A) for A in draws]))

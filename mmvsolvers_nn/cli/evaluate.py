@@ -23,6 +23,9 @@ def evaluate(
     n_train: TrainSamples = 2000,
     n_draws: PilotDraws = 5,
     seed: Seed = 1,
+    optimum: Annotated[
+        bool, typer.Option("--optimum", help="Show what is possible over the same pilots; it may take minutes.")
+    ] = False,
 ) -> None:
     """Compare trained weights with classical solvers over learned and Gaussian pilots.
 
@@ -37,8 +40,10 @@ def evaluate(
 
     model, configuration = load_weights(weights)
     learned, scenario = LearnedSolver(model, configuration), said.over(configuration.scenario)
-    rows = compare_with_classical(learned, scenario, n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed)
-    n_rows = 1 + 2 * len(learned.compared_with)
+    rows = compare_with_classical(
+        learned, scenario, n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed, optimum=optimum
+    )
+    n_rows = 1 + 2 * (len(learned.compared_with) + optimum)
     console = Console()
     console.width = max(console.width, WIDTH)
     shown = list(counted(rows, "evaluating", n_rows))

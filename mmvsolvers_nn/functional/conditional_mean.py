@@ -36,6 +36,16 @@ def conditional_mean(
     Notes
     -----
     Differentiable in all tensors, by autograd.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from mmvsolvers_nn import functional as F
+    >>> A = torch.eye(2, dtype=torch.complex128)
+    >>> Y = torch.tensor([[2.0], [2.0]], dtype=torch.complex128)
+    >>> X = F.conditional_mean(A, Y, 1.0, torch.tensor([1.0, 0.0], dtype=torch.float64))
+    >>> X.real.flatten().round().tolist()
+    [1.0, 0.0]
     """
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)
