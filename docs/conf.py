@@ -1,9 +1,13 @@
 """How the documentation is built: ``sphinx-build -W docs build/site``, offline."""
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import mmvsolvers
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "mmvsolvers"
 author = "The mmvsolvers developers"
@@ -19,15 +23,20 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx-mathjax-offline",
+    "leaderboard",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["inventories"]
+exclude_patterns = ["_extensions"]
 nitpicky = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "mmvsolvers"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
 html_show_sourcelink = False
+# Pages without pages below them have nothing to show beside them.
+html_sidebars = {
+    page: [] for page in ("index", "paper", "benchmarks", "leaderboard", "changelog", "contributing", "citing")
+}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 

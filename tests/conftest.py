@@ -6,6 +6,19 @@ import pytest
 # How closely an answer in each precision follows the same recursion in plain double-precision NumPy.
 TOLERANCE = {np.complex128: 1e-9, np.float64: 1e-9, np.complex64: 1e-3, np.float32: 1e-3}
 
+# Whole folders and files of which each takes long even with compiled kernels: they start processes, train, interpret
+# GPU kernels, or go through every solver. ``pytest -m "not slow"`` leaves them out.
+SLOW = ("paper", "nn", "faults", "test_adapters", "test_bad_input", "test_bench", "test_cli_compare", "test_cli_roc")
+SLOW += ("test_cli_scenario", "test_cli_solve", "test_cli_waiting", "test_compiling", "test_docstrings")
+SLOW += ("test_documentation", "test_examples", "test_imports", "test_launches", "test_planning", "test_properties")
+SLOW += ("test_starts", "test_stopping", "test_sweep", "test_units", "test_unknown_noise")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {*item.path.parts, item.path.stem} & {*SLOW}:
+            item.add_marker(pytest.mark.slow)
+
 
 def make_problem(N, L, M, T=2, *, p=0.2, noise_var=0.1, dtype=np.complex128, seed=0):
     """Return A (L, N), Y (T, L, M) and X (T, N, M) of an i.i.d. scenario; at least one device is active."""

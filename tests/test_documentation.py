@@ -7,6 +7,7 @@ beside them. A comment ``.. needs: PACKAGE`` skips a page where that is not inst
 import doctest
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,18 @@ def test_the_python_of_the_readme_works(capsys):
     for body in blocks:
         run_python(body, "README.md", namespace)
     assert "0.00" in capsys.readouterr().out
+
+
+@pytest.mark.needs("sphinx")
+def test_the_leaderboard_compares_on_the_same_draws():
+    leaderboard = runpy.run_path(str(ROOT / "docs" / "_extensions" / "leaderboard.py"))
+    row = {"case": "easy", "L": "8", "samples": "10", "mse": "0.5", "agree": ""}
+    measured = [("ml", "0", 0.2), ("ml", "1", 0.4), ("gibbs", "1", 0.1)]
+    rows = [row | {"decoder": name, "draw": draw, "error_rate": str(rate)} for name, draw, rate in measured]
+    rows[2]["agree"] = "0.9"
+    assert list(leaderboard["tables"](rows)) == [
+        ("easy, L=8", [("gibbs", "0.1", "1.00", "0.5", "1 × 10"), ("ml", "0.3", "4.00", "0.5", "2 × 10")])
+    ]
 
 
 @pytest.mark.skipif(shutil.which("octave") is None, reason="needs octave, which is not installed")
