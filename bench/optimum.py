@@ -4,7 +4,7 @@ N=100, M=4, p=0.1, σ²=0.1; Gaussian pilots, and the learned ones of ``examples
 ``results/optimum.csv``, and how often devices of each posterior probability were active to ``results/calibration.csv``.
 Every decoder on every draw of the pilots, or of fresh samples over learned ones, is a row as soon as it is measured; a
 run that was stopped goes on where it was. Ratios are on the same data, their 95 % intervals from a jackknife over the
-draws. ``python -m bench.optimum report`` prints what the files say.
+draws. ``python -m bench.optimum report`` prints what the files say, and puts what was aimed at into ``README.md``.
 """
 
 import csv
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 import mmvsolvers as mmv
-from mmvsolvers.writing import write_table
+from mmvsolvers.writing import write_table, write_text
 
 RESULTS = Path(__file__).parent / "results"
 WEIGHTS = Path(__file__).parents[1] / "examples" / "weights"
@@ -205,11 +205,77 @@ def report(rows, bins):
     for case, L, name in dict.fromkeys((row["case"], row["L"], row["decoder"]) for row in bins):
         here = [r for r in bins if (r["case"], r["L"], r["decoder"], str(r["agree"])) == (case, L, name, "True")]
         print(f"  {case}, L={L}, {name}")
-        for low in dict.fromkeys(sorted(float(row["bin"]) for row in here)):
-            mine = [row for row in here if float(row["bin"]) == low]
-            n, expected, variance, active = (sum(float(r[c]) for r in mine) for c in BIN_COLUMNS[-4:])
-            off = (active - expected) / np.sqrt(variance) if variance > 0 else 0.0
-            print(f"    {low:5g}…  {expected / n:.4f} {active / n:.4f} {off:+.1f} of {n:.0f}")
+        for low, n, expected, active, off in calibrated(here):
+            print(f"    {low:5g}…  {expected:.4f} {active:.4f} {off:+.1f} of {n:.0f}")
+
+
+# What was aimed at: case, pilot lengths, decoder, its measure, and whose it is divided by ("" for the figure itself).
+AIMS = (
+    ("independent", {12: 0.85, 16: 0.65, 20: 0.4}, "gibbs", "error_rate", "map_cd"),
+    ("independent", {12: 0.78, 16: 0.55, 20: 0.3}, "gibbs, 1600 sweeps", "error_rate", "map_cd"),
+    ("independent", {12: 6, 16: 6, 20: 6}, "gibbs", "cpu_ms", ""),
+    ("independent", {12: 0.6, 16: 0.6}, "gibbs", "mse", "amp_mmse"),
+    ("independent", {12: 0.6, 16: 0.6}, "gibbs", "mse", "ml_cd"),
+    ("independent", {12: 0.88, 16: 0.88}, "group_lasso_bcd, own weights", "error_rate", "group_lasso_bcd"),
+    ("independent", {8: 1, 12: 1}, "ml_cd, dense start", "error_rate", "ml_cd"),
+    ("single group", {8: 1.25, 12: 1.1, 20: 1.1}, "amp_mmse, groups", "mse", "exact"),
+    ("groups", {12: 0.35}, "map_cd, groups", "error_rate", "map_cd"),
+    ("groups", {12: 0.22}, "gibbs, groups", "error_rate", "map_cd"),
+    ("groups, shared pilots", {12: 0.001}, "map_cd, virtual devices", "error_rate", ""),
+    ("groups, NN's pilots", {12: 0.0005}, "map_cd, groups", "error_rate", ""),
+    ("groups, NN's pilots", {12: 0.0005}, "gibbs, groups", "error_rate", ""),
+)
+MEASURES = {"error_rate": "errors", "mse": "MSE", "cpu_ms": "processor ms a sample"}
+README = Path(__file__).parent / "README.md"
+BEGIN, END = "<!-- optimum: made by python -m bench.optimum report -->", "<!-- end of optimum -->"
+
+
+def table(rows, bins):
+    """Return what was aimed at beside what was measured, and how well posteriors are calibrated, as Markdown."""
+    lines = ["| case | L | decoder | measure | aim | measured, 95 % | samples | |", "|---|---|---|---|---|---|---|---|"]
+    for case, lengths, decoder, key, rival in AIMS:
+        for L, aim in lengths.items():
+            draws = {
+                name: {
+                    row["draw"]: row for row in rows if (row["case"], row["L"], row["decoder"]) == (case, str(L), name)
+                }
+                for name in (decoder, rival)
+            }
+            both = [k for k in draws[decoder] if draws[decoder][k][key] and (not rival or k in draws[rival])]
+            what = MEASURES[key] + (f", of {rival}'s" if rival else "")
+            if len(both) < 2:
+                lines.append(f"| {case} | {L} | {decoder} | {what} | ≤ {aim:g} | not measured | | |")
+                continue
+            found = np.array([float(draws[decoder][k][key]) for k in both])
+            wanted = np.array([float(draws[rival][k][key]) for k in both]) if rival else np.ones(found.size)
+            mean, width = ratio(found, wanted)
+            met = "met" if mean <= aim and (aim != 1 or mean + width < 1) else "not met"
+            samples = sum(int(draws[decoder][k]["samples"]) for k in both)
+            figures = f"{mean:.3g} ± {width:.2g}"
+            lines.append(f"| {case} | {L} | {decoder} | {what} | ≤ {aim:g} | {figures} | {samples} | {met} |")
+    lines += ["", "| case | L | sampler | chains agree | farthest bin | active above 0.999 | expected | error rate |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for case, L, name in dict.fromkeys((row["case"], row["L"], row["decoder"]) for row in bins):
+        mine = [row for row in rows if (row["case"], row["L"], row["decoder"]) == (case, L, name)]
+        mean = {
+            key: np.mean([float(row[key]) for row in mine]) for key in ("agree", "expected_error_rate", "error_rate")
+        }
+        here = [r for r in bins if (r["case"], r["L"], r["decoder"], str(r["agree"])) == (case, L, name, "True")]
+        ends = EDGES[1], EDGES[-2]
+        off = max((abs(off) for low, *_, off in calibrated(here) if ends[0] <= low < ends[1]), default=0.0)
+        sure = next((active for low, _, _, active, _ in calibrated(here) if low == ends[1]), np.nan)
+        rates = f"{mean['expected_error_rate']:.2g} | {mean['error_rate']:.2g}"
+        figures = f"{mean['agree']:.3f} | {off:.1f} | {sure:.5f} | {rates}"
+        lines.append(f"| {case} | {L} | {name} | {figures} |")
+    return "\n".join(lines)
+
+
+def calibrated(bins):
+    """Yield lower end, decisions, probability, share active and their difference in standard errors, bin by bin."""
+    for low in sorted({float(row["bin"]) for row in bins}):
+        mine = [row for row in bins if float(row["bin"]) == low]
+        n, expected, variance, active = (sum(float(row[c]) for row in mine) for c in BIN_COLUMNS[-4:])
+        yield low, n, expected / n, active / n, (active - expected) / np.sqrt(variance) if variance > 0 else 0.0
 
 
 def read(path):
@@ -240,7 +306,11 @@ def main():
                 write_table(CALIBRATION, BIN_COLUMNS, ([one[c] for c in BIN_COLUMNS] for one in bins))
             rows.append(place | row)
             write_table(ERRORS, COLUMNS, ([one.get(c, "") for c in COLUMNS] for one in rows))
-    report(*(read(path) for path in (ERRORS, CALIBRATION)))
+    tables = [read(path) for path in (ERRORS, CALIBRATION)]
+    report(*tables)
+    text = README.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    write_text(README, f"{before}{BEGIN}\n\n{table(*tables)}\n\n{END}{after}")
 
 
 if __name__ == "__main__":

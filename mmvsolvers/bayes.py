@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.channels import CellFading, ChannelModel, Rayleigh
 from mmvsolvers.data import MMVData
 from mmvsolvers.gibbs import gibbs
 from mmvsolvers.groups import by_group
 from mmvsolvers.result import SolverResult
+from mmvsolvers.scenario import Scenario
 
 # Sweeps where the posterior has to be sampled: four times what ``gibbs`` makes by default.
 SWEEPS = 1600
@@ -19,7 +21,7 @@ SWEEPS = 1600
 FEW = 12
 
 
-def bayes(activity: ActivityModel, data: MMVData) -> SolverResult:
+def bayes(scenario: Scenario | ActivityModel, data: MMVData) -> SolverResult:
     """Return the posterior probabilities of the activities and the posterior mean of X, under the model of the data.
 
     With a single active group there are G hypotheses, and both are exact at any size. So they are where at most 12
@@ -28,8 +30,8 @@ def bayes(activity: ActivityModel, data: MMVData) -> SolverResult:
 
     Parameters
     ----------
-    activity : ActivityModel
-        What drew the activity of ``data``.
+    scenario : Scenario or ActivityModel
+        What drew ``data``, or their activity alone.
     data : MMVData
         The problems, of Rayleigh channels independent over the antennas.
 
@@ -38,6 +40,11 @@ def bayes(activity: ActivityModel, data: MMVData) -> SolverResult:
     SolverResult
         ``score`` compared with ½ has the smallest error rate, ``X`` the smallest mean squared error.
 
+    Raises
+    ------
+    ValueError
+        For channels of a scenario that are not Gaussian and independent, of variances that solvers know.
+
     References
     ----------
     S. M. Kay, "Fundamentals of statistical signal processing: estimation theory", 1993, chapter 11.
@@ -45,12 +52,16 @@ def bayes(activity: ActivityModel, data: MMVData) -> SolverResult:
     Examples
     --------
     >>> import numpy as np, mmvsolvers as mmv
-    >>> activity = mmv.SingleActiveGroup(0.25)
-    >>> data = mmv.generate(np.random.default_rng(0), N=8, L=6, M=4, T=20, noise_var=0.1, activity=activity)
-    >>> best = mmv.bayes(activity, data)
+    >>> scenario = mmv.Scenario(N=8, L=6, M=4, noise_var=0.1, activity=mmv.SingleActiveGroup(0.25))
+    >>> data = scenario.draw(np.random.default_rng(0), 20)
+    >>> best = mmv.bayes(scenario, data)
     >>> mmv.error_rate(best.score > 0.5, data.activity).mean
     0.0
     """
+    activity = scenario
+    if isinstance(scenario, Scenario):
+        _check_channel(scenario.channel)
+        activity = scenario.activity
     groups = getattr(activity, "groups", None)
     labels = None if groups is None else groups(data.N)
     if isinstance(activity, SingleActiveGroup) and labels is not None:
@@ -68,6 +79,17 @@ def bayes(activity: ActivityModel, data: MMVData) -> SolverResult:
         channel_var=data.channel_var,
         groups=labels,
         max_iter=SWEEPS,
+    )
+
+
+def _check_channel(channel: ChannelModel) -> None:
+    """Refuse channels whose posterior is not known."""
+    if (isinstance(channel, Rayleigh) and not channel.antenna_correlation) or (
+        isinstance(channel, CellFading) and channel.known
+    ):
+        return
+    raise ValueError(
+        f"scenario must have Rayleigh channels, independent over the antennas, or known CellFading; got {channel!r}"
     )
 
 

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import oracles
@@ -63,3 +64,12 @@ def test_samples_many():
     found = mmv.bayes(activity, data)
     wanted = mmv.gibbs(data.A, data.Y, 0.3, 0.3, groups=np.arange(40) // 2, max_iter=1600)
     np.testing.assert_array_equal(found.score, wanted.score)
+
+
+def test_a_scenario_says_its_activity_and_has_channels_of_a_known_posterior():
+    scenario = mmv.Scenario(N=12, L=4, M=2, noise_var=0.3, activity=mmv.SingleActiveGroup(0.25))
+    data = scenario.draw(np.random.default_rng(0), 3)
+    np.testing.assert_array_equal(mmv.bayes(scenario, data).X, mmv.bayes(scenario.activity, data).X)
+    for channel in (mmv.Rician(), mmv.Rayleigh(antenna_correlation=0.5), mmv.CellFading(known=False)):
+        with pytest.raises(ValueError, match="scenario must have Rayleigh channels"):
+            mmv.bayes(replace(scenario, channel=channel), data)
