@@ -21,6 +21,7 @@ from bench.conditions import conditions
 from mmvsolvers_nn import Architecture, Configuration, Optimisation, build, functional
 from mmvsolvers_nn.distributed import processes
 from mmvsolvers_nn.sampling import Sampler
+from mmvsolvers_nn.schemes import SCHEMES
 from mmvsolvers_nn.steps import TrainingStep, captured
 
 OUTPUT = Path(__file__).parent / "results" / "layers.csv"
@@ -130,7 +131,7 @@ def rows_of(case: Case, device: str, dtype: torch.dtype) -> Iterator[dict[str, A
 
 def step_rows(device: str) -> Iterator[dict[str, Any]]:
     """Time whole optimiser steps at the paper's sizes: eager, and on CUDA as a graph too."""
-    for scheme in ("group_lasso_nn", "amp_nn", "covariance_nn", "map_nn"):
+    for scheme in SCHEMES:
         options = Optimisation(fresh=True, clip_norm=1.0, batch_size=32)
         scenario = mmv.Scenario(N=N, L=L, M=M, activity=mmv.IndependentActivity(0.1, ratio=3.0), noise_var=0.1)
         configuration = Configuration(scenario=scenario, architecture=Architecture(scheme=scheme), optimisation=options)

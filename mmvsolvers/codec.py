@@ -166,7 +166,7 @@ def find_class(name: str, protocol: type) -> type:
 
 
 def find_object(name: str) -> Any:
-    """Return the class or function that :func:`object_name` named.
+    """Return what is at ``module:name``, such as the class or function that :func:`object_name` named.
 
     Raises
     ------
@@ -175,8 +175,8 @@ def find_object(name: str) -> Any:
     """
     module, _, attribute = name.rpartition(":")
     found = getattr(_module(module), attribute, None) if module else None
-    if not callable(found):
-        raise ValueError(f"an own class or function is written module:name; there is no {name!r}")
+    if found is None:
+        raise ValueError(f"an own object is written module:name; there is no {name!r}")
     return found
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mmvsolvers_nn.configuration import Architecture, Configuration, Optimisation, build
     from mmvsolvers_nn.coupled import CoupledAMPNN, CoupledMAPNN, CoupledMMSENN
     from mmvsolvers_nn.files import load_weights, save_weights
+    from mmvsolvers_nn.learned_prior import LearnedPrior, read_prior
     from mmvsolvers_nn.parallel import PSCANN
     from mmvsolvers_nn.schemes import SCHEMES, Scheme
     from mmvsolvers_nn.training import TrainingError, train
@@ -20,6 +21,7 @@ _HOMES = {
     "configuration": ("Architecture", "Configuration", "Optimisation", "build"),
     "coupled": ("CoupledAMPNN", "CoupledMAPNN", "CoupledMMSENN"),
     "files": ("load_weights", "save_weights"),
+    "learned_prior": ("LearnedPrior", "read_prior"),
     "parallel": ("PSCANN",),
     "schemes": ("SCHEMES", "Scheme"),
     "training": ("TrainingError", "train"),
@@ -37,11 +39,13 @@ __all__ = [
     "CoupledMMSENN",
     "CovarianceNN",
     "GroupLassoNN",
+    "LearnedPrior",
     "Optimisation",
     "Scheme",
     "TrainingError",
     "build",
     "load_weights",
+    "read_prior",
     "save_weights",
     "train",
 ]

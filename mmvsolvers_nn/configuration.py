@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,11 @@ from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.initial import GROUP_PILOTS, activity_correlation, initial_pilots
 from mmvsolvers_nn.schemes import find_scheme
 
-# Raised whenever a reader of an older format would misread a newer text; texts without a number are of the first.
-FORMAT = 1
+# Raised whenever a reader of an older format would misread a newer text. Texts of the first, some without a number, say
+# all options of all schemes.
+FORMAT = 2
+# The fields of an architecture that not all schemes have.
+_OPTIONS = ("U", "V", "residual", "lam", "rho", "damping")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +36,14 @@ class Architecture:
     Attributes
     ----------
     scheme : str
-        A name in ``SCHEMES``.
+        A name in ``SCHEMES``, or where an own `Scheme` is, ``file.py:object`` or ``module:object``.
     U, V : int
-        Iterations of the approximation part and layers of the correction part; None is the scheme's default.
+        Iterations of the approximation part and layers of the correction part. Here and below, None is the scheme's
+        default, and stays where the scheme has no such option.
     width : int, optional
         Hidden layers' size; None is the scheme's default.
     residual : bool
-        Residual connection around the correction part; without effect on ``covariance_nn``.
+        Residual connection around the correction part.
     pilots : {"learned", "given", "gaussian", "unit_norm", ...}
         Learned; the scenario's own, kept; or drawn once and kept, see :func:`mmvsolvers.draw_pilots`.
     start : {"low_coherence", "gaussian", "unit_norm", "qpsk", "shared", "orthogonal"}
@@ -47,7 +52,7 @@ class Architecture:
     lam, rho : float
         λ and ρ that GROUP LASSO-NN starts from.
     damping : float or "adaptive"
-        Damping of AMP-NN, and that coupled AMP-NN starts from; None is the scheme's default.
+        Damping of AMP-NN, and that coupled AMP-NN starts from.
     coupling : {"none", "correlation"}
         What the devices of a coupled scheme tell each other at the start: nothing, or how much their activities are
         correlated in samples of the scenario.
@@ -68,37 +73,44 @@ class Architecture:
     U: int | None = None
     V: int | None = None
     width: int | None = None
-    residual: bool = True
+    residual: bool | None = None
     pilots: str = "learned"
     start: str = "low_coherence"
-    lam: float = 2.0
-    rho: float = 1.0
+    lam: float | None = None
+    rho: float | None = None
     damping: float | str | None = None
     coupling: str = "none"
     prior: str = "average"
     correction: str | Callable[[int, int], Any] | None = None
 
     def __post_init__(self) -> None:
-        """Reject unknown schemes and sizes that give no network; fill in the scheme's defaults."""
-        defaults = {"damping": "adaptive"} | dict(find_scheme(self.scheme).options)
-        for name in ("U", "V", "damping"):
+        """Reject unknown schemes, options that the scheme has not, and sizes; fill in the scheme's defaults."""
+        scheme = find_scheme(self.scheme)
+        object.__setattr__(self, "scheme", _portable(self.scheme))
+        for name in _OPTIONS:
             if getattr(self, name) is None:
-                object.__setattr__(self, name, defaults[name])
+                object.__setattr__(self, name, scheme.options.get(name))
+            elif name not in scheme.options:
+                raise ValueError(f"{name} is no option of {scheme.label}, which has {', '.join(scheme.options)}")
+        for need, name, default in (("coupling", "coupling", "none"), ("activity_prob", "prior", "average")):
+            if getattr(self, name) != default and need not in scheme.needs:
+                raise ValueError(f"{name} must be {default!r} for {scheme.label}; got {getattr(self, name)!r}")
         as_choice("pilots", self.pilots, ("learned", "given", *PILOTS))
         as_choice("start", self.start, (*PILOTS, *GROUP_PILOTS))
         as_choice("coupling", self.coupling, ("none", "correlation"))
         as_choice("prior", self.prior, ("average", "true"))
-        as_count("U", self.U, at_least=0)
-        as_count("V", self.V, at_least=0)
-        if self.width is not None:
-            as_count("width", self.width)
+        for name, least in (("U", 0), ("V", 0), ("width", 1)):
+            if getattr(self, name) is not None:
+                as_count(name, getattr(self, name), at_least=least)
         for name in ("lam", "rho"):
-            as_scalar(name, getattr(self, name), POSITIVE)
-        if self.damping != "adaptive" or defaults["damping"] != "adaptive":
+            if getattr(self, name) is not None:
+                as_scalar(name, getattr(self, name), POSITIVE)
+        if self.damping is not None and not self.damping == scheme.options["damping"] == "adaptive":
             as_scalar("damping", self.damping, FRACTION)
         if self.correction is not None:
             name = self.correction if isinstance(self.correction, str) else object_name(self.correction)
-            find_object(name)
+            if not callable(find_object(name)):
+                raise TypeError(f"correction must be a class or a function; {name} is neither")
             object.__setattr__(self, "correction", name)
 
 
@@ -269,7 +281,7 @@ class Configuration:
             check_format("configuration", fields.get("format", 0), FORMAT)
             return cls(
                 scenario=decode(fields["scenario"]),
-                architecture=Architecture(**fields["architecture"]),
+                architecture=Architecture(**_without_foreign(fields["architecture"], fields.get("format", 0))),
                 optimisation=Optimisation(**fields["optimisation"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -314,12 +326,27 @@ def _build(configuration: Configuration, A: NDArray[np.inexact], noise_var: floa
     if architecture.coupling == "correlation":
         known["coupling"] = activity_correlation(scenario, configuration.optimisation.seed)
     own = architecture.correction
-    model: AutoEncoder = load_object(scheme.model)(
+    make = load_object(scheme.model) if isinstance(scheme.model, str) else scheme.model
+    model: AutoEncoder = make(
         A,
         **{need: known[need] for need in scheme.needs if need in known},
-        **{option: getattr(architecture, option) for option in scheme.options if option != "U" or scheme.unrolls},
+        **{option: getattr(architecture, option) for option in scheme.options},
         width=architecture.width,
         learn_pilots=architecture.pilots == "learned",
         correction=None if own is None else find_object(str(own)),
     )
     return model
+
+
+def _without_foreign(architecture: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Leave out options that the scheme has not; the first format has them, without effect."""
+    options = find_scheme(architecture["scheme"]).options
+    return {
+        name: value for name, value in architecture.items() if number > 1 or name not in _OPTIONS or name in options
+    }
+
+
+def _portable(scheme: str) -> str:
+    """Return what processes in other folders know a scheme by: its name, or ``module:object`` of an own one."""
+    place, colon, name = scheme.rpartition(":")
+    return f"{Path(place).stem if place.endswith('.py') else place}{colon}{name}"

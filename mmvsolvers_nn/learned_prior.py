@@ -37,6 +37,14 @@ class LearnedPrior:
         That of each device's group, by the mean of the log-odds.
     couplings : ndarray of shape (N, N), or None
         What device m being active adds to the log-odds of device n, symmetric, where the scheme has such.
+
+    Examples
+    --------
+    >>> import numpy as np, mmvsolvers_nn as mmvnn
+    >>> p = np.full(4, 0.1)
+    >>> prior = mmvnn.LearnedPrior(np.zeros((4, 4)), np.array([0, 0, 1, 1]), p, p, None)
+    >>> sorted(prior.told("groups"))
+    ['activity_prob', 'groups']
     """
 
     strength: NDArray[np.float64]
@@ -78,6 +86,15 @@ def read_prior(model: AutoEncoder) -> LearnedPrior:
     ----------
     N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
     Cybernetics 9(1), 1979.
+
+    Examples
+    --------
+    >>> import mmvsolvers as mmv, mmvsolvers_nn as mmvnn
+    >>> scenario = mmv.Scenario(N=20, L=8, M=4, noise_var=0.1, activity=mmv.GroupActivity(0.2, n_groups=5))
+    >>> architecture = mmvnn.Architecture(scheme="coupled_map_nn")
+    >>> model = mmvnn.build(mmvnn.Configuration(scenario=scenario, architecture=architecture))
+    >>> mmvnn.read_prior(model).groups.max() + 1  # nothing is learned yet: all devices are on their own
+    np.int64(20)
     """
     learned = {name: value.astype(np.float64) for name, value in model.exported().items() if name != "A"}
     if "coupling" not in learned:

@@ -5,11 +5,14 @@ Reading it loads no torch; the networks themselves are found when one is built.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
+
+from mmvsolvers.codec import find_object
+from mmvsolvers.loading import load_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,9 +25,9 @@ class Scheme:
         What it is called on the command line and in a configuration.
     label : str
         What figures and tables call it.
-    model : str
-        Its auto-encoder at ``module:class``, called with the pilots, ``needs``, ``options`` and how pilots and
-        correction part are made: ``learn_pilots``, ``width`` and ``correction``.
+    model : str or callable
+        Its auto-encoder, or where that is, ``module:class``; called with the pilots, ``needs``, ``options`` and how
+        pilots and correction part are made: ``learn_pilots``, ``width`` and ``correction``.
     options : mapping of str to Any
         The fields of an ``Architecture`` that shape it, with its defaults.
     optimisation : mapping of str to Any
@@ -48,7 +51,7 @@ class Scheme:
 
     name: str
     label: str
-    model: str
+    model: str | Callable[..., Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     optimisation: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
@@ -99,7 +102,7 @@ _ALL = (
         name="covariance_nn",
         label="NN",
         model="mmvsolvers_nn.autoencoders:CovarianceNN",
-        options={"U": 0, "V": 3},
+        options={"V": 3},
         compared_with=("covariance_lasso",),
     ),
     Scheme(
@@ -157,15 +160,26 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType({scheme.name: scheme for scheme
 
 
 def find_scheme(name: str) -> Scheme:
-    """Return the scheme of that name.
+    """Return the scheme of that name, or a user's own at ``file.py:object`` or ``module:object``.
 
     Raises
     ------
+    TypeError
+        If what is there is no `Scheme`.
     ValueError
         If there is none; the message suggests one.
     """
+    if ":" in str(name):
+        found = load_object(name) if ".py:" in name else find_object(name)
+        if not isinstance(found, Scheme):
+            raise TypeError(f"an own scheme must be a mmvsolvers_nn.Scheme; {name} is a {type(found).__name__}")
+        return found
     if name not in SCHEMES:
         close = get_close_matches(str(name), SCHEMES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SCHEMES)}"
+        hint = (
+            f"did you mean {close[0]!r}?"
+            if close
+            else f"there are {', '.join(SCHEMES)}, and own ones at file.py:object"
+        )
         raise ValueError(f"no scheme is called {name!r}; {hint}")
     return SCHEMES[name]

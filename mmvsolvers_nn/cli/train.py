@@ -1,7 +1,6 @@
 """`mmv train`: learn pilots and a decoder."""
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +14,6 @@ from mmvsolvers_nn.schemes import SCHEMES
 if TYPE_CHECKING:
     from mmvsolvers.scenario import Scenario
 
-# What typer offers as choices: the names of all schemes.
-Scheme = StrEnum("Scheme", {name.upper(): name for name in SCHEMES})  # type: ignore[misc]
-
 
 def _of(option: str) -> str:
     """Return the labels of the schemes that have an option."""
@@ -27,12 +23,17 @@ def _of(option: str) -> str:
 @with_scenario("pilots")
 def train(
     said: ScenarioOptions,
-    scheme: Annotated[Scheme, typer.Argument(help="What to train.")],
+    scheme: Annotated[
+        str, typer.Argument(metavar="SCHEME", help=f"{', '.join(SCHEMES)}, or your own record at file.py:object.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the run; the same command resumes it.")],
     U: Annotated[int | None, typer.Option("--U", help="Iterations of the approximation part [the scheme's].")] = None,
     V: Annotated[int | None, typer.Option("--V", help="Layers of the correction part [the scheme's].")] = None,
     width: Annotated[int | None, typer.Option(help="Hidden layers' size [2N for signals, 4N for support].")] = None,
-    residual: Annotated[bool, typer.Option(help="Residual connection around the correction part.")] = True,
+    residual: Annotated[
+        bool | None,
+        typer.Option("--residual/--no-residual", help="Residual connection around the correction part [the scheme's]."),
+    ] = None,
     pilots: Annotated[
         str,
         typer.Option(help="learned; or kept: gaussian, unit-norm, low-coherence, qpsk, or your own, as file.mat:A."),
@@ -40,8 +41,8 @@ def train(
     start: Annotated[
         str, typer.Option("--start-pilots", help="What learned pilots start from; in groups also shared, orthogonal.")
     ] = "low_coherence",
-    lam: Annotated[float, typer.Option(help=f"λ that {_of('lam')} starts from.")] = 2.0,
-    rho: Annotated[float, typer.Option(help=f"ρ that {_of('rho')} starts from.")] = 1.0,
+    lam: Annotated[float | None, typer.Option(help=f"λ that {_of('lam')} starts from [2].")] = None,
+    rho: Annotated[float | None, typer.Option(help=f"ρ that {_of('rho')} starts from [1].")] = None,
     damping: Annotated[
         str | None, typer.Option(help=f"Damping of {_of('damping')}: a number or adaptive [the scheme's].")
     ] = None,
@@ -100,7 +101,7 @@ def train(
     configuration = Configuration(
         scenario=scenario,
         architecture=Architecture(
-            scheme=scheme.value,
+            scheme=scheme,
             U=U,
             V=V,
             width=width,
@@ -114,7 +115,7 @@ def train(
             prior=prior,
             correction=None if correction is None else load_object(correction),
         ),
-        optimisation=Optimisation.of_scheme(scheme.value, seed=seed, **chosen),
+        optimisation=Optimisation.of_scheme(scheme, seed=seed, **chosen),
     )
     run(configuration, out, device=device, show_progress=True)
     typer.echo(f"wrote {out}/weights.safetensors; compare with: mmv evaluate {out}")

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,12 @@ from mmvsolvers_nn.schemes import SCHEMES
 
 N, L, M, T = 20, 8, 3, 6
 SCENARIO = Scenario(N=N, L=L, M=M, activity=SingleActiveGroup(0.2), noise_var=0.05)
+# What the scheme without iterations has no use for.
+FOREIGN = ("U", "residual")
 
 
 def make(scheme: str, **options) -> AutoEncoder:
+    options = {name: value for name, value in options.items() if not (name in FOREIGN and scheme == "covariance_nn")}
     return build(Configuration(scenario=SCENARIO, architecture=Architecture(scheme=scheme, **options)))
 
 
@@ -227,6 +232,32 @@ def test_an_own_network_that_does_not_fit_is_refused():
         Architecture(scheme="amp_nn", correction="os:nothing")
     with pytest.raises(TypeError, match="define it at the top of a module"):
         Architecture(scheme="amp_nn", correction=lambda n_in, n_out: torch.nn.Identity())
+
+
+@pytest.mark.parametrize(
+    ("scheme", "option", "message"),
+    [
+        ("covariance_nn", {"U": 2}, "U is no option of NN, which has V"),
+        ("amp_nn", {"lam": 1.0}, "lam is no option of AMP-NN, which has U, V, residual, damping"),
+        ("map_nn", {"damping": 0.5}, "damping is no option of MAP-NN"),
+        ("amp_nn", {"coupling": "correlation"}, "coupling must be 'none' for AMP-NN; got 'correlation'"),
+        ("covariance_nn", {"prior": "true"}, "prior must be 'average' for NN; got 'true'"),
+    ],
+    ids=str,
+)
+def test_options_of_other_schemes_are_refused(scheme, option, message):
+    with pytest.raises(ValueError, match=message):
+        Architecture(scheme=scheme, **option)
+
+
+def test_the_first_format_said_all_options_of_all_schemes():
+    text = Configuration(scenario=SCENARIO, architecture=Architecture(scheme="amp_nn")).to_json()
+    fields = json.loads(text)
+    fields["architecture"] |= {"lam": 2.0, "rho": 1.0}
+    with pytest.raises(ValueError, match="lam is no option of AMP-NN"):
+        Configuration.from_json(json.dumps(fields))
+    for fields["format"] in (0, 1):
+        assert Configuration.from_json(json.dumps(fields)).to_json() == text
 
 
 def test_a_configuration_keeps_the_own_network_by_its_name():

@@ -7,6 +7,28 @@ from mmvsolvers.cli import main
 from mmvsolvers.files import save_arrays
 from mmvsolvers_nn.files import read_configuration
 
+SCHEME = """
+import torch
+
+import mmvsolvers_nn as mmvnn
+from mmvsolvers_nn.autoencoders import SupportDecoder, encoder_of
+from mmvsolvers_nn.layers import ApproximationPart, CorrectionPart
+
+
+class Energy(ApproximationPart):
+    def forward(self, A, Y):
+        return (A.mH @ Y).abs().square().mean(dim=-1)
+
+
+class EnergyNN(mmvnn.AutoEncoder):
+    def __init__(self, A, *, V, width, learn_pilots, correction):
+        N = A.shape[1]
+        layers = CorrectionPart(N, N, V, width or N, network=correction)
+        super().__init__(encoder_of(A, learn_pilots), SupportDecoder(Energy(), layers, torch.nn.Identity()))
+
+
+ENERGY_NN = mmvnn.Scheme(name="energy", label="Energy-NN", model=EnergyNN, options={"V": 2}, compared_with=("ml_cd",))
+"""
 QUICK = ["--train-samples", "64", "--validation-samples", "20", "--max-epochs", "1", "--device", "cpu"]
 SMALL = ["-N", "20", "-L", "6", "-M", "2"]
 OWN = """
@@ -73,6 +95,17 @@ def test_own_classes_are_trained_and_evaluated(tmp_path, monkeypatch):
     assert "Cycle" in found.stdout
 
 
+def test_an_own_scheme_is_one_record(tmp_path, monkeypatch):
+    (tmp_path / "scheme_of_mine.py").write_text(SCHEME)
+    monkeypatch.chdir(tmp_path)
+    found = trained(tmp_path / "run", "--V", 1, scheme=f"{tmp_path}/scheme_of_mine.py:ENERGY_NN")
+    assert (found.architecture.scheme, found.architecture.V) == ("scheme_of_mine:ENERGY_NN", 1)
+    few = ["--samples", "20", "--train-samples", "20", "--pilot-draws", "2"]
+    found = invoke("evaluate", tmp_path / "run", *few)
+    assert found.exit_code == 0, found.stderr
+    assert "Energy-NN" in found.stdout
+
+
 def test_evaluation_elsewhere_than_in_training(tmp_path):
     trained(tmp_path / "run", scheme="amp_nn")
     few = ["--samples", "50", "--train-samples", "50", "--pilot-draws", "2"]
@@ -96,6 +129,10 @@ def test_own_pilots_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("map_n",), "no scheme is called 'map_n'; did you mean 'map_nn'?"),
+        (("os.py:path",), "no such file: os.py"),
+        (("os:path",), "an own scheme must be a mmvsolvers_nn.Scheme; os:path is a module"),
+        (("map_nn", "--rho", 2), "rho is no option of MAP-NN"),
         (("map_nn", "-L", "8,12"), "-L must be one pilot length here; got '8,12'"),
         (("map_nn", "--pilots", "good"), "--pilots must be one of gaussian"),
         (("map_nn", "--noise-var", 1, "--snr-db", 1), "--noise-var and --snr-db exclude each other"),

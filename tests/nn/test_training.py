@@ -30,7 +30,8 @@ QUICK = Optimisation(
 
 
 def configuration(scheme: str = "amp_nn", optimisation: Optimisation = QUICK, **options) -> Configuration:
-    options.setdefault("U", 0 if scheme == "covariance_nn" else 3)
+    if SCHEMES[scheme].unrolls:
+        options.setdefault("U", 3)
     return Configuration(
         scenario=SCENARIO, architecture=Architecture(scheme=scheme, **options), optimisation=optimisation
     )
