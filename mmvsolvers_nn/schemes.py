@@ -60,19 +60,32 @@ class Scheme:
     recovers_signal: bool = False
 
 
-# Epochs of a short training: after each, the weights are judged.
-_EPOCHS = 20
+def short_training(
+    n_steps: int, batch_size: int, learning_rate: float, *, U: int = 0, **options: Any
+) -> dict[str, Any]:
+    """Return a training of so many steps on fresh samples, at a learning rate that falls to zero.
 
-
-def _short(*, n_steps: int, batch_size: int, **options: float) -> Mapping[str, Any]:
-    """Return so many steps on samples drawn for each, at learning rates that fall to zero along half a cosine."""
+    Parameters
+    ----------
+    n_steps, batch_size : int
+        Steps, and samples of each.
+    learning_rate : float
+        At the start.
+    U : int
+        Iterations of all epochs but the last; 0 for the scheme's own.
+    **options
+        Other fields of an ``Optimisation``.
+    """
+    n_epochs = min(n_steps, 20)
     return {
+        "curriculum": ((U, n_epochs - 1),) if U else (),
         "fresh": True,
-        "n_train": n_steps // _EPOCHS * batch_size,
         "batch_size": batch_size,
+        "n_train": batch_size * (n_steps // n_epochs),
+        "max_epochs": n_epochs,
+        "patience": n_epochs,
+        "learning_rate": learning_rate,
         "schedule": "cosine",
-        "max_epochs": _EPOCHS,
-        "patience": _EPOCHS,
         "clip_norm": 1.0,
         **options,
     }
@@ -119,7 +132,7 @@ _ALL = (
         label="coupled AMP-NN",
         model="mmvsolvers_nn.coupled:CoupledAMPNN",
         options={"U": 12, "V": 0, "residual": True, "damping": 0.9},
-        optimisation=_short(n_steps=2000, batch_size=128, learning_rate=1e-2),
+        optimisation=short_training(2000, 128, 1e-2),
         needs=("activity_prob", "coupling"),
         unrolls="amp_mmse",
         compared_with=("amp_mmse",),
@@ -130,7 +143,7 @@ _ALL = (
         label="coupled MAP-NN",
         model="mmvsolvers_nn.coupled:CoupledMAPNN",
         options={"U": 3, "V": 0, "residual": True},
-        optimisation=_short(n_steps=2500, batch_size=64, learning_rate=3e-3, pilot_learning_rate=1e-2),
+        optimisation=short_training(2500, 64, 3e-3, pilot_learning_rate=1e-2),
         needs=("noise_var", "activity_prob", "coupling"),
         unrolls="map_cd",
         compared_with=("ml_cd", "map_cd"),
@@ -149,7 +162,7 @@ _ALL = (
         label="coupled MMSE-NN",
         model="mmvsolvers_nn.coupled:CoupledMMSENN",
         options={"U": 3, "V": 0, "residual": True},
-        optimisation=_short(n_steps=2500, batch_size=64, learning_rate=3e-3, pilot_learning_rate=1e-2),
+        optimisation=short_training(2500, 64, 3e-3, pilot_learning_rate=1e-2),
         needs=("noise_var", "activity_prob", "coupling"),
         unrolls="map_cd",
         compared_with=("amp_mmse", "ml_mmse"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmvsolvers.comparison import Samples
 from mmvsolvers.stopping import UntilErrors
+from mmvsolvers_nn.schemes import short_training
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +60,7 @@ class Scale:
         return UntilErrors(n_errors=n_errors, max_samples=-(-self.most_samples[N] // n_draws))
 
 
-def _short(batch_size: int, n_steps: int, learning_rate: float, U: int = 0) -> dict[str, Any]:
-    """Return a training of so many steps on fresh samples, at a learning rate that falls to zero.
-
-    With U, all epochs but the last run so many iterations only.
-    """
-    n_epochs = min(n_steps, 20)
-    return {
-        "curriculum": ((U, n_epochs - 1),) if U else (),
-        "fresh": True,
-        "batch_size": batch_size,
-        "n_train": batch_size * (n_steps // n_epochs),
-        "max_epochs": n_epochs,
-        "patience": n_epochs,
-        "learning_rate": learning_rate,
-        "schedule": "cosine",
-        "clip_norm": 1.0,
-    }
-
-
-_TINY = _short(8, 4, 1e-3) | {"n_validation": 20}
+_TINY = short_training(4, 8, 1e-3) | {"n_validation": 20}
 
 SCALES: Mapping[str, Scale] = MappingProxyType(
     {
@@ -104,10 +86,10 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 {100: Samples(250, 250, 5), 1000: Samples(20, 20, 3)},
                 100,
                 {
-                    "group_lasso_nn": Recipe({"U": 100, "rho": 1.5}, _short(64, 1500, 0.01, 30)),
-                    "amp_nn": Recipe({"U": 50}, _short(64, 1800, 0.03, 10)),
-                    "covariance_nn": Recipe({}, _short(64, 12000, 0.003)),
-                    "map_nn": Recipe({"U": 20}, _short(64, 1200, 0.004, 8)),
+                    "group_lasso_nn": Recipe({"U": 100, "rho": 1.5}, short_training(1500, 64, 0.01, U=30)),
+                    "amp_nn": Recipe({"U": 50}, short_training(1800, 64, 0.03, U=10)),
+                    "covariance_nn": Recipe({}, short_training(12000, 64, 0.003)),
+                    "map_nn": Recipe({"U": 20}, short_training(1200, 64, 0.004, U=8)),
                 },
                 3,
                 4,
