@@ -27,7 +27,7 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_extensions"]
-nitpicky = False
+nitpicky = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "mmvsolvers"
