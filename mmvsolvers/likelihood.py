@@ -347,8 +347,10 @@ def whitened_likelihood(
     A: NDArray[np.inexact], Y: NDArray[np.inexact], noise_var: np.floating, gamma: NDArray[np.inexact]
 ) -> float:
     """Return f(γ) of one problem."""
-    # The triangular root of Σ, without forming Σ, in whose rounding errors weak noise would be lost.
-    rows = (A * np.sqrt(gamma)).conj().T
-    _, root = np.linalg.qr(np.vstack([rows, np.sqrt(noise_var) * np.eye(A.shape[0])]))
-    whitened = np.linalg.solve(root.conj().T, Y)
-    return float(2.0 * np.log(np.abs(np.diag(root))).sum() + np.sum(np.abs(whitened) ** 2) / Y.shape[1])
+    # The spectrum of Σ without forming Σ, in whose rounding errors weak noise would be lost.
+    rows = A[:, gamma > 0] * np.sqrt(gamma[gamma > 0])
+    basis, sizes, _ = np.linalg.svd(rows, full_matrices=rows.shape[1] < rows.shape[0])
+    spectrum = np.full(rows.shape[0], noise_var, np.float64)
+    spectrum[: sizes.size] += sizes**2
+    power = np.sum(np.abs(basis.conj().T @ Y) ** 2, axis=1)
+    return float(np.log(spectrum).sum() + (power / spectrum).sum() / Y.shape[1])

@@ -119,9 +119,13 @@ def group_lasso(reference, t, result):
 
 
 def whitened(reference, gamma, noise_var, t):
-    rows = (reference.A * np.sqrt(gamma)).conj().T
-    root = np.linalg.qr(np.vstack([rows, np.sqrt(noise_var) * np.eye(L)]))[1].conj().T
-    return root, np.linalg.solve(root, reference.Y[t]), np.linalg.solve(root, reference.A)
+    # the spectrum of Σ without forming it: all that does not overflow is exact, however weak the noise
+    active = gamma > 0
+    basis, sizes, _ = np.linalg.svd(reference.A[:, active] * np.sqrt(gamma[active]), full_matrices=active.sum() < L)
+    spectrum = np.full(L, noise_var)
+    spectrum[: sizes.size] += sizes**2
+    whitener = basis.conj().T / np.sqrt(spectrum)[:, None]
+    return np.log(spectrum).sum(), whitener @ reference.Y[t], whitener @ reference.A
 
 
 def likelihood(reference, t, result):
@@ -129,8 +133,8 @@ def likelihood(reference, t, result):
     options = reference.options
     noise_var, gain = options["noise_var"], options.get("channel_var", 1.0)
     value = result.score[t].astype(float) if "channel_var" in options else reference.power(result.score)[t]
-    root, Z, W = whitened(reference, gain * value, noise_var, t)
-    objective = 2 * np.log(np.abs(np.diag(root))).sum() + np.linalg.norm(Z) ** 2 / M + 2 * L * np.log(2) * reference.y
+    log_det, Z, W = whitened(reference, gain * value, noise_var, t)
+    objective = log_det + np.linalg.norm(Z) ** 2 / M + 2 * L * np.log(2) * reference.y
     c = 0.0
     if "activity_prob" in options:
         c = np.log(P / (1 - P)) / M
@@ -147,11 +151,10 @@ def binary(reference, t, result):
     """Return the objective at α of 0 and 1, and what the best flip of a group still gains."""
 
     def at(alpha):
-        root, Z, _ = whitened(reference, reference.options["channel_var"] * alpha, reference.options["noise_var"], t)
+        log_det, Z, _ = whitened(reference, reference.options["channel_var"] * alpha, reference.options["noise_var"], t)
         flips = alpha[::2]
         prior = flips * np.log(P) + (1 - flips) * np.log(1 - P)
-        log_det = 2 * np.log(np.abs(np.diag(root))).sum() + 2 * L * np.log(2) * reference.y
-        return log_det + (np.linalg.norm(Z) ** 2 - prior.sum()) / M
+        return log_det + 2 * L * np.log(2) * reference.y + (np.linalg.norm(Z) ** 2 - prior.sum()) / M
 
     alpha = result.score[t].astype(float)
     here = at(alpha)
