@@ -175,7 +175,9 @@ def _flip(
         active[which], level, left[which], n_iter[which] = solve_in_parts(solve, Y, batch.N)
         fit = np.sum(Y.real**2 + Y.imag**2, axis=(1, 2)) / noise
         found = batch.A.shape[0] * np.log(noise) + (fit - level) / batch.M
-        for t in np.flatnonzero(np.finfo(float).eps * fit > CANCELLATION):
+        rounding = np.finfo(float).eps * fit
+        left[which] = np.maximum(left[which], np.where(rounding > CANCELLATION, rounding, 0))
+        for t in np.flatnonzero(rounding > CANCELLATION):
             awake = active[which][t]
             prior = awake @ log_odds + (0.5 * awake @ pairs @ awake if pairs.size else 0.0)
             found[t] = whitened_likelihood(problems.rows.T, Y[t], noise[t], awake[group].astype(float))
