@@ -82,7 +82,7 @@ def covariance_lam(data: mmv.MMVData) -> np.ndarray:
 
 
 def contests(data: mmv.MMVData) -> Iterator[Contest]:
-    """Yield all seven solvers with the iterations of the paper."""
+    """Yield the solvers that have a textbook version, with the iterations of the paper."""
     yield from likelihood_contests(data)
     yield from lasso_contests(data)
     A, N, L, M, T = data.A, data.N, data.L, data.M, data.T

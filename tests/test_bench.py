@@ -8,7 +8,8 @@ from conftest import make_problem, relative_error
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import scaling, speed
+import mmvsolvers as mmv
+from bench import contests, scaling, speed
 from bench.textbook import amp_mmse, covariance_lasso, group_lasso_admm, group_lasso_bcd, map_cd, ml_mmse
 
 A, Y, _ = make_problem(20, 10, 3, T=1)
@@ -42,6 +43,11 @@ def test_textbook_versions_are_the_textbook(name):
     assert relative_error(found, wanted) < 1e-9
 
 
+def test_all_textbook_versions_compete():
+    found = list(contests.contests(contests.scene(8, 5, 2)))
+    assert {contest.name for contest in found} == {name.split()[0] for name in VERSIONS} <= set(mmv.SOLVERS)
+
+
 def test_no_time_is_given_for_a_worse_answer():
     def case(answer):
         return "mine / other", lambda: answer, lambda: 1.0, float, 1e-6, 2.0
@@ -58,7 +64,7 @@ def test_growth_is_the_slope_between_the_upper_points():
         {"solver": name, "axis": axis, axis: n, "seconds": n**2.0 if n >= values[-4] else 1.0, "mb": 3.0 * n}
         for axis, (_, values) in scaling.AXES.items()
         for n in values
-        for name in scaling.mmv.SOLVERS
+        for name in mmv.SOLVERS
     ]
     for row in scaling.exponents(points):
         assert (row["seconds_exponent"], row["mb_exponent"], row["mb_ci95"]) == (2.0, 1.0, 0.0)

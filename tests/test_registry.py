@@ -1,6 +1,7 @@
 import inspect
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ from conftest import make_problem
 import mmvsolvers as mmv
 from mmvsolvers import registry
 from mmvsolvers.registry import all_solvers, find_solver
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", mmv.SOLVERS)
@@ -150,6 +154,23 @@ def test_finds_a_solver_in_a_file(tmp_path):
     path.write_text("def mine(A, Y):\n    return abs(Y).sum((-2, -1))[..., None] * abs(A[0])\n")
     assert find_solver(f"{path}:mine").name == "mine"
     del sys.modules["found_in_a_file"]
+
+
+def test_the_readme_lists_what_the_records_say():
+    table = README.split("| solver | estimates |")[1].split("\n\n")[0].splitlines()[2:]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    told = {"noise_var": "σ²", "activity_prob": "ε", "threshold": "threshold"}
+    assert {name.strip("`") for name, *_ in lines} == set(mmv.SOLVERS)
+    for name, estimates, known, reference in lines:
+        solver = mmv.SOLVERS[name.strip("`")]
+        assert (estimates, reference) == (solver.estimates, solver.reference)
+        assert all(told[need] in known for need in solver.required)
+        assert not any(word in known for need, word in told.items() if need not in solver.needs)
+
+
+@pytest.mark.parametrize("name", mmv.SOLVERS)
+def test_every_solver_has_its_page_of_theory(name):
+    assert any(f":func:`mmvsolvers.{name}`" in page.read_text() for page in (ROOT / "docs" / "theory").glob("*.rst"))
 
 
 @pytest.mark.parametrize("name", mmv.SOLVERS)

@@ -1,23 +1,16 @@
 """What the tests of `mmvsolvers_nn.functional` share: problems, hyper-parameters of every solver, and one measure."""
 
+from inspect import signature
+
 import torch
 from torch import Tensor
 
+import mmvsolvers
 import mmvsolvers_nn.functional as functional
 
-SOLVERS = (
-    "group_lasso_bcd",
-    "group_lasso_admm",
-    "amp_mmse",
-    "ml_cd",
-    "map_cd",
-    "ml_psca",
-    "map_psca",
-    "covariance_lasso",
-    "ml_mmse",
-)
+SOLVERS = tuple(name for name in mmvsolvers.SOLVERS if hasattr(functional, name))
 # Those whose sweeps visit the devices one after the other, by a backend of the user's choice.
-SEQUENTIAL = ("group_lasso_bcd", "ml_cd", "map_cd", "covariance_lasso", "ml_mmse")
+SEQUENTIAL = tuple(name for name in SOLVERS if "backend" in signature(getattr(functional, name)).parameters)
 # (N, L, M, leading): more and fewer devices than a block of the compiled sweeps, one of everything, no batch axis.
 SHAPES = {
     "batch": (40, 10, 4, (3,)),
