@@ -146,7 +146,7 @@ def test_says_what_the_solvers_were_told_and_what_to_do_about_failures(tmp_path)
     chosen = ["-s", "ml_cd", "-s", "somp", "-s", "map_cd", "--max-iter", 1]
     done = run(*chosen, "--output", tmp_path / "a.png")
     assert done.exit_code == 0, done.output
-    assert "told noise_var: ML, SOMP\n" in done.stdout
+    assert "told noise_var: ML; SOMP\n" in done.stdout
     assert "told noise_var, activity_prob, channel_var: MAP\n" in done.stdout
     assert " PM " in done.stdout
     assert " 100 %" in done.stdout

@@ -54,7 +54,7 @@ def notes(rows: "Sequence[Row]") -> Iterator[str]:
         if row.solver.label not in labels:
             labels.append(row.solver.label)
     for what, labels in told.items():
-        yield f"told {what}: {', '.join(labels)}"
+        yield f"told {what}: {'; '.join(labels)}"
     if any(np.ptp(row.scenario.activity.marginal(row.scenario.N)) > 0 for row in rows):
         yield "activity_prob: ε(n) of every device, not their average p"
     if any(row.evaluation.n_unconverged for row in rows):
