@@ -31,9 +31,12 @@ def _count(name: str, words: str) -> Any:
 
 
 # How much is drawn; the commands differ in what they need.
-TestSamples = Annotated[int, _count("--samples", "Test samples for each pilot matrix.")]
-TrainSamples = Annotated[int, _count("--train-samples", "Samples that are learned from.")]
-PilotDraws = Annotated[int, _count("--pilot-draws", "Pilot matrices to average over.")]
+SAMPLES = _count("--samples", "Test samples for each pilot matrix.")
+TRAIN_SAMPLES = _count("--train-samples", "Samples that are learned from.")
+PILOT_DRAWS = _count("--pilot-draws", "Pilot matrices to average over.")
+TestSamples = Annotated[int, SAMPLES]
+TrainSamples = Annotated[int, TRAIN_SAMPLES]
+PilotDraws = Annotated[int, PILOT_DRAWS]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=PANEL)]
 
 
@@ -56,7 +59,7 @@ class ScenarioOptions:
         float | None, _option("--activity-prob", "-p", words="Average probability that a device is active [0.1].")
     ] = None
     ratio: Annotated[float | None, _option("--ratio", words="p1/p2 of the two halves, of 'independent' [3].")] = None
-    groups: Annotated[int | None, _option("--groups", words="Number of groups, of 'groups' [20].")] = None
+    groups: Annotated[int | None, _option("--groups", "--G", words="Number of groups G, of 'groups' [20].")] = None
     channel: Annotated[
         str | None,
         _option("--channel", words="Such as 'Rician(k_factor_db=3)', or your own: file.py:Class [Rayleigh]."),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Figure, Panel
+from mmvsolvers.paper.figures import SCHEMES, Figure, Panel
 from mmvsolvers.paper.results import estimate_of
 from mmvsolvers.plotting import Curve, draw_panels
 from mmvsolvers.plotting import Panel as DrawnPanel
@@ -26,7 +26,7 @@ _AXES = {
     "ratio": "p₁/p₂",
     "G": "groups G",
 }
-_SYMBOLS = {"L": "L", "p": "p", "M": "M", "ratio": "p₁/p₂", "G": "G"}
+_SYMBOLS = {"L": "L", "activity.p": "p", "M": "M", "activity.ratio": "p₁/p₂", "activity.n_groups": "G"}
 # Of the pilots, and the same for all schemes that share them.
 _OF_PILOTS = ("coherence", "block_coherence", "sub_coherence")
 # Not errors: a logarithmic axis would hide how they relate.
@@ -55,8 +55,8 @@ def _panel(figure: Figure, panel: Panel, N: int, rows: pd.DataFrame, schemes: Se
     rows = rows[rows["quantity"] == panel.quantity]
     fixed = [f"N={N}"] if len(figure.N) > 1 else []
     for name, symbol in _SYMBOLS.items():
-        values = rows[name].unique()
-        if len(values) == 1 and values[0] and not (name == "ratio" and figure.case != "independent"):
+        values = rows[name].dropna().unique().tolist() if name in rows else []
+        if len(values) == 1:
             fixed.append(f"{symbol}={values[0]:g}")
     curves = _of_pilots(rows, schemes) if panel.quantity in _OF_PILOTS else _of_schemes(rows, schemes)
     return DrawnPanel(
@@ -90,7 +90,9 @@ def _curve(name: str, label: str, rows: pd.DataFrame) -> Curve:
 def _measured(figure: Figure, rows: pd.DataFrame) -> str:
     """Return the noise, and how carefully it was measured."""
     measured = rows[rows["mean"].notna()]
-    words = [f"σ²={NOISE_VAR:g}", f"scale {', '.join(sorted(set(rows['scale'])))}"]
+    noise = [f"σ²={value:g}" for value in rows["noise_var"].dropna().unique()]
+    noise += [f"SNR={value:g} dB" for value in rows["snr_db"].dropna().unique()]
+    words = [*noise, f"scale {', '.join(sorted(set(rows['scale'])))}"]
     if measured.empty:
         return ", ".join([*words, "not yet measured"])
     samples = " or ".join(f"{int(n):d}" for n in sorted(set(measured["samples"])))

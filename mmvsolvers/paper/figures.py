@@ -1,65 +1,26 @@
-"""What Figs 3 to 12 of Cui, Li, Zhang, 2021, show: a table of scenes, abscissas and schemes."""
+"""What Figs 3 to 12 of Cui, Li, Zhang, 2021, show: a table of scenarios, abscissas and schemes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
+from mmvsolvers.scenario import Scenario
+from mmvsolvers.sweep import vary
 
 NOISE_VAR = 0.1
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scene:
-    """Where schemes are compared: one abscissa of one panel.
-
-    Attributes
-    ----------
-    case : {"independent", "single_group", "groups"}
-        Who is active.
-    N, L, M : int
-        Devices, pilot length, antennas.
-    p : float
-        Average activity probability.
-    ratio : float
-        p1/p2; 1 except in the independent case.
-    G : int
-        Number of groups; 1/p with a single active one, 0 in the independent case.
-    """
-
-    case: str
-    N: int
-    L: int
-    M: int
-    p: float
-    ratio: float
-    G: int
-
-    @classmethod
-    def at(cls, case: str, N: int, values: Mapping[str, float]) -> "Scene":
-        """Return the scene with these values of "L/N", "p", "M", "ratio" and "G", as far as the case knows them."""
-        groups = {"independent": 0, "single_group": round(1 / values["p"]), "groups": round(values["G"])}
-        ratio = values["ratio"] if case == "independent" else 1.0
-        return cls(case, N, round(values["L/N"] * N), round(values["M"]), values["p"], float(ratio), groups[case])
-
-    @property
-    def key(self) -> str:
-        """A name for files."""
-        parts = [self.case, f"N{self.N}", f"L{self.L}", f"M{self.M}", f"p{self.p:g}"]
-        parts += [f"ratio{self.ratio:g}"] if self.case == "independent" else [f"G{self.G}"]
-        return "_".join(parts)
-
-    @property
-    def activity(self) -> ActivityModel:
-        """The activity model."""
-        match self.case:
-            case "independent":
-                return IndependentActivity(self.p, self.ratio)
-            case "single_group":
-                return SingleActiveGroup(self.p)
-            case _:
-                return GroupActivity(self.p, self.G)
+def activity_of(case: str, values: Mapping[str, float]) -> ActivityModel:
+    """Return who is active in a case: "independent", "single_group" or "groups", of the values that it knows."""
+    match case:
+        case "independent":
+            return IndependentActivity(values["p"], float(values["ratio"]))
+        case "single_group":
+            return SingleActiveGroup(values["p"])
+        case _:
+            return GroupActivity(values["p"], round(values["G"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +108,10 @@ class Panel:
     fixed: Mapping[str, float] = field(default_factory=dict)
 
 
+def _as_it_is(scenario: Scenario) -> Scenario:
+    return scenario
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One figure.
@@ -158,13 +123,15 @@ class Figure:
     title : str
         What it shows.
     case : str
-        See `Scene`.
+        See `activity_of`.
     N : tuple of int
         Devices; with several, each panel is drawn for each.
     panels : tuple of Panel
         In the paper's order.
     schemes, extras : tuple of str
         Who is compared in the paper, and who besides.
+    edit : callable
+        What is to be different in all scenarios, apart from what a panel varies; nothing by default.
     """
 
     number: int
@@ -174,10 +141,25 @@ class Figure:
     panels: tuple[Panel, ...]
     schemes: tuple[str, ...]
     extras: tuple[str, ...] = ()
+    edit: Callable[[Scenario], Scenario] = _as_it_is
 
-    def scene(self, N: int, panel: Panel, x: float) -> Scene:
-        """Return the scene of an abscissa of a panel."""
-        return Scene.at(self.case, N, {**_COMMON[N], **panel.fixed, panel.x: x})
+    def scenario(self, N: int, panel: Panel, x: float) -> Scenario:
+        """Return the scenario of an abscissa of a panel: the paper's, as edited, with what the panel varies."""
+        values = {**_COMMON[N], **panel.fixed}
+        if self.case == "single_group" and panel.x == "p":
+            values["p"] = x  # its groups are as many as p says
+        base = self.edit(
+            Scenario(
+                N=N,
+                L=round(values["L/N"] * N),
+                M=round(values["M"]),
+                activity=activity_of(self.case, values),
+                noise_var=NOISE_VAR,
+            )
+        )
+        if panel.x == "L/N":
+            return replace(base, L=round(x * N))
+        return vary(base, panel.x, float(x) if panel.x in ("p", "ratio") else round(x))
 
     def abscissas(self, N: int, panel: Panel, scale: str) -> tuple[float, ...]:
         """Return the abscissas of a panel at a scale."""

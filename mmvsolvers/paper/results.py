@@ -11,9 +11,11 @@ from mmvsolvers.metrics import Estimate
 from mmvsolvers.paper.figures import FIGURES, SCHEMES
 from mmvsolvers.writing import write_text
 
+# Of every table; arguments of activity and channel models that only some have come after them.
 COLUMNS = (
-    "figure", "panel", "x_name", "x", "case", "N", "L", "M", "p", "ratio", "G", "noise_var", "scheme", "pilots",
-    "quantity", "mean", "low", "high", "samples", "draws", "spread", "seconds", "seed", "scale", "protocol", "versions",
+    "figure", "panel", "x_name", "x", "case", "N", "L", "M", "activity", "activity.p", "channel", "noise_var", "snr_db",
+    "scheme", "pilots", "quantity", "mean", "low", "high", "samples", "draws", "spread", "seconds", "seed", "scale",
+    "protocol", "versions",
 )  # fmt: skip
 # How points are measured, by the number that every row has.
 PROTOCOLS: Mapping[int, str] = MappingProxyType(

@@ -1,6 +1,7 @@
 """`mmv reproduce`: the figures of the paper, measured."""
 
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,8 @@ import typer
 
 from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.paper import Numbers, chosen_figures, draw_figures
+from mmvsolvers.cli.scenario_options import PILOT_DRAWS, SAMPLES, TRAIN_SAMPLES, ScenarioOptions, with_scenario
+from mmvsolvers.paper.figures import SCHEMES, Figure
 
 
 class ScaleName(StrEnum):
@@ -19,14 +22,24 @@ class ScaleName(StrEnum):
     PAPER = "paper"
 
 
+@with_scenario("scenario", "N", "activity", "pilots")
 def reproduce(
+    said: ScenarioOptions,
     numbers: Numbers = None,
     all_figures: Annotated[bool, typer.Option("--all", help="All ten figures.")] = False,
     scale: Annotated[
         ScaleName, typer.Option(help="smoke: minutes; quick: hours on two cores; paper: as published.")
     ] = ScaleName.QUICK,
+    panels: Annotated[str | None, typer.Option(help="Letters of panels, such as a,d [all].")] = None,
+    schemes: Annotated[str | None, typer.Option(help="Names, such as ml,map,amp_nn [the paper's, and extras].")] = None,
+    n_test: Annotated[int | None, SAMPLES] = None,
+    n_train: Annotated[int | None, TRAIN_SAMPLES] = None,
+    n_draws: Annotated[int | None, PILOT_DRAWS] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Directory; a second start goes on there [paper-SCALE].")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Directory; a second start goes on there [paper-SCALE; paper-SCALE-own if changed]."
+        ),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes on this machine [one a core].")] = None,
     cluster: Annotated[
@@ -35,7 +48,8 @@ def reproduce(
 ) -> None:
     """Measure figures of the paper, write their numbers to results.csv, and draw them.
 
-    What has been measured in the directory is kept: a run that was killed goes on where it was.
+    What has been measured in the directory is kept: a run that was killed goes on where it was. What is said of the
+    scenario holds wherever a panel does not vary it.
     """
     require("pandas", "joblib", "torch", "safetensors")
     from rich.console import Console
@@ -46,9 +60,14 @@ def reproduce(
     from mmvsolvers_nn.paper.scales import SCALES
     from mmvsolvers_nn.paper.table import tabulate
 
-    figures = chosen_figures(numbers or [], all_figures)
-    directory = out or Path(f"paper-{scale}")
-    store = Store(directory, SCALES[scale])
+    said.only_length()
+    drawn = {name: n for name, n in (("n_test", n_test), ("n_train", n_train), ("n_draws", n_draws)) if n is not None}
+    how = SCALES[scale].with_samples(**drawn)
+    paper = chosen_figures(numbers or [], all_figures)
+    figures = [edited(figure, said, panels, schemes) for figure in paper]
+    changed = drawn or panels or schemes or said != ScenarioOptions()
+    directory = out or Path(f"paper-{scale}-own" if changed else f"paper-{scale}")
+    store = Store(directory, how)
     columns = TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("")
@@ -59,7 +78,28 @@ def reproduce(
             cluster=cluster,
             report=lambda done, total: progress.update(bar, completed=done, total=total),
         )
-    table = tabulate(figures, findings, SCALES[scale])
+    table = tabulate(figures, findings, how)
     write(directory / "results.csv", table)
     typer.echo(f"wrote {directory / 'results.csv'}")
     draw_figures(figures, directory / "results.csv", directory)
+
+
+def edited(figure: Figure, said: ScenarioOptions, panels: str | None, schemes: str | None) -> Figure:
+    """Return a figure of other scenarios, with some of its panels, and of some schemes."""
+    if said != ScenarioOptions():
+        figure = replace(figure, edit=said.over)
+    if panels is not None:
+        wanted = _known("--panels", panels, [panel.letter for panel in figure.panels], f"figure {figure.number}")
+        figure = replace(figure, panels=tuple(panel for panel in figure.panels if panel.letter in wanted))
+    if schemes is not None:
+        figure = replace(figure, schemes=_known("--schemes", schemes, list(SCHEMES), "mmv reproduce"), extras=())
+    return figure
+
+
+def _known(option: str, text: str, known: list[str], where: str) -> tuple[str, ...]:
+    """Return the names of a list, each once; refuse those that are not known."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"{option}: {where} knows {', '.join(known)}; got {', '.join(unknown)}")
+    return names

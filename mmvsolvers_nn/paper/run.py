@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mmvsolvers._blas import one_thread
-from mmvsolvers.paper.figures import SCHEMES, Figure, Scene
+from mmvsolvers.paper.figures import SCHEMES, Figure
+from mmvsolvers.scenario import Scenario
 from mmvsolvers.writing import sole_user, write_text
 from mmvsolvers_nn.paper.scales import Scale
 from mmvsolvers_nn.paper.tasks import Finding, Point, Task, Timing, file_name, uses_torch
@@ -21,20 +22,20 @@ def tasks_of(figure: Figure, scale: Scale) -> list[Task]:
     for N in figure.N:
         for panel in figure.panels:
             for x in figure.abscissas(N, panel, scale.name):
-                scene = figure.scene(N, panel, x)
+                scenario = figure.scenario(N, panel, x)
                 if panel.quantity == "seconds_per_sample":
-                    tasks[Timing(scene, figure.schemes)] = None
+                    tasks[Timing(scenario, figure.schemes)] = None
                 else:
-                    points = (points_of(scene, scheme, scale) for scheme in (*figure.schemes, *figure.extras))
+                    points = (points_of(scenario, scheme, scale) for scheme in (*figure.schemes, *figure.extras))
                     tasks |= {point: None for group in points for point in group}
     return list(tasks)
 
 
-def points_of(scene: Scene, scheme: str, scale: Scale) -> list[Point]:
-    """Return the points of one scheme on one scene: a draw of the pilots each, or one training."""
+def points_of(scenario: Scenario, scheme: str, scale: Scale) -> list[Point]:
+    """Return the points of one scheme in one scenario: a draw of the pilots each, or one training."""
     if not SCHEMES[scheme].is_learned:
-        return [Point(scene, scheme, draw) for draw in range(scale.samples[scene.N].n_draws)]
-    return [Point(scene, scheme, 0)] if scale.largest_trained >= scene.N else []
+        return [Point(scenario, scheme, draw) for draw in range(scale.samples[scenario.N].n_draws)]
+    return [Point(scenario, scheme, 0)] if scale.largest_trained >= scenario.N else []
 
 
 class Store:
@@ -133,7 +134,7 @@ def _done(
     """Yield tasks as they are done: first trainings, the longest, then points, then times with nothing beside them."""
     from joblib import Parallel, delayed
 
-    # A stable sort: large scenes before small ones, and otherwise in the order of the figures.
+    # A stable sort: large scenarios before small ones, and otherwise in the order of the figures.
     points = sorted((task for task in tasks if isinstance(task, Point)), key=_is_cheap)
     with _backend(workers, cluster):
         work = Parallel(n_jobs=workers, return_as="generator_unordered")
@@ -144,7 +145,7 @@ def _done(
 
 
 def _is_cheap(point: Point) -> tuple[bool, int]:
-    return not point.is_training, -point.scene.N
+    return not point.is_training, -point.scenario.N
 
 
 def _measure(task: Task, scale: Scale, directory: Path) -> tuple[Task, dict[str, Finding]]:

@@ -1,7 +1,7 @@
 """How carefully the figures are measured: samples, pilot draws and training recipes at each scale."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -53,11 +53,17 @@ class Scale:
         """Return the recipe of a learned scheme."""
         return self.recipes.get(scheme, Recipe())
 
+    def with_samples(self, **drawn: int) -> "Scale":
+        """Return the scale with other fields of `Samples`, for any number of devices."""
+        return replace(self, samples={N: replace(samples, **drawn) for N, samples in self.samples.items()})
+
     def rule(self, N: int, n_draws: int | None = None) -> UntilErrors:
         """Return when the sampling on one of ``n_draws`` draws of the pilots ends; all of the scale's by default."""
         n_draws = n_draws or self.samples[N].n_draws
         n_errors = max(-(-self.n_errors // n_draws), 2)
-        return UntilErrors(n_errors=n_errors, max_samples=-(-self.most_samples[N] // n_draws))
+        return UntilErrors(
+            n_errors=n_errors, max_samples=max(-(-self.most_samples[N] // n_draws), self.samples[N].n_test)
+        )
 
 
 _TINY = short_training(4, 8, 1e-3) | {"n_validation": 20}

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from mmvsolvers.evaluation import over_draws
-from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Figure, Panel
+from mmvsolvers.paper.figures import SCHEMES, Figure, Panel
 from mmvsolvers.paper.results import COLUMNS
+from mmvsolvers.sweep import columns_of
 from mmvsolvers_nn.paper.run import Findings, points_of
 from mmvsolvers_nn.paper.scales import Scale
 from mmvsolvers_nn.paper.tasks import PROTOCOL, SEED, Finding, Timing
@@ -27,24 +28,24 @@ def tabulate(figures: Sequence[Figure], findings: Findings, scale: Scale) -> pd.
                 for x in figure.abscissas(N, panel, scale.name):
                     for scheme in (*figure.schemes, *figure.extras):
                         rows += _rows(figure, N, panel, x, scheme, findings, scale)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    others = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
+    return pd.DataFrame(rows, columns=[*COLUMNS, *others])
 
 
 def _rows(
     figure: Figure, N: int, panel: Panel, x: float, scheme: str, findings: Findings, scale: Scale
 ) -> list[dict[str, Any]]:
-    scene = figure.scene(N, panel, x)
+    scenario = figure.scenario(N, panel, x)
     common = {
-        "figure": figure.number, "panel": panel.letter, "x_name": panel.x, "x": x, "case": scene.case, "N": N,
-        "L": scene.L, "M": scene.M, "p": scene.p, "ratio": scene.ratio, "G": scene.G,
-        "noise_var": NOISE_VAR, "scheme": scheme, "protocol": PROTOCOL,
-        "pilots": SCHEMES[scheme].pilots, "seed": SEED, "scale": scale.name,
+        "figure": figure.number, "panel": panel.letter, "x_name": panel.x, "x": x, "case": figure.case,
+        **columns_of(scenario), "scheme": scheme, "pilots": SCHEMES[scheme].pilots, "seed": SEED, "scale": scale.name,
+        "protocol": PROTOCOL,
     }  # fmt: skip
     if panel.quantity == "seconds_per_sample":
-        timing = findings.get(Timing(scene, figure.schemes))
+        timing = findings.get(Timing(scenario, figure.schemes))
         found = [timing[scheme]] if timing else []
     else:
-        tasks = points_of(scene, scheme, scale)
+        tasks = points_of(scenario, scheme, scale)
         found = [findings[task][scheme] for task in tasks if task in findings]
         found = found if len(found) == len(tasks) else []
     if not found:

@@ -1,4 +1,4 @@
-"""The units of work: one scheme on one scene with one seed, or the times of all schemes on one scene."""
+"""The units of work: one scheme in one scenario with one seed, or the times of all schemes in one scenario."""
 
 import json
 import statistics
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers._versions import versions
+from mmvsolvers.activity import IndependentActivity
 from mmvsolvers.codec import encode
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.comparison import Samples
@@ -21,7 +22,7 @@ from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Decoder, Evaluation, evaluate, evaluate_until
 from mmvsolvers.metrics import Estimate
 from mmvsolvers.ml_mmse import mmse_estimate
-from mmvsolvers.paper.figures import NOISE_VAR, SCHEMES, Scene, Scheme
+from mmvsolvers.paper.figures import SCHEMES, Scheme
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.result import DivergenceWarning, SolverResult
 from mmvsolvers.scenario import Scenario
@@ -29,6 +30,7 @@ from mmvsolvers.stopping import UntilErrors
 from mmvsolvers_nn.paper.scales import Scale
 
 SEED = 0
+_CASES = {"IndependentActivity": "independent", "SingleActiveGroup": "single_group", "GroupActivity": "groups"}
 # Raised whenever a change of the code may change what points or timings find; those of another one are measured anew.
 PROTOCOL = 2
 
@@ -64,13 +66,13 @@ class Finding:
         return cls(quantities, int(fields["samples"]), float(fields["seconds"]), str(fields["versions"]))
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Point:
-    """One scheme on one scene: its errors, its pilots' coherence, and the prior it learned.
+    """One scheme in one scenario: its errors, its pilots' coherence, and the prior it learned.
 
     Attributes
     ----------
-    scene : Scene
+    scenario : Scenario
         Where.
     scheme : str
         An entry of ``SCHEMES``.
@@ -78,14 +80,14 @@ class Point:
         Number of the draw of the pilots and the samples, or seed of the training.
     """
 
-    scene: Scene
+    scenario: Scenario
     scheme: str
     seed: int
 
     @property
     def key(self) -> str:
         """A name for files."""
-        return f"{self.scene.key}_{self.scheme}_seed{self.seed}"
+        return f"{name_of(self.scenario)}_{self.scheme}_seed{self.seed}"
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -101,18 +103,18 @@ class Point:
         """Return all that the result depends on; a finding of another definition is not this point's."""
         fields = {
             "seed": self.seed,
-            "samples": asdict(scale.samples[self.scene.N]),
-            "until": asdict(scale.rule(self.scene.N)),
+            "samples": asdict(scale.samples[self.scenario.N]),
+            "until": asdict(scale.rule(self.scenario.N)),
             "recipe": asdict(scale.recipe(self.scheme)) if self.is_training else None,
         }
-        return _definition(self.scene, self.schemes, fields)
+        return _definition(self.scenario, self.schemes, fields)
 
     def measure(self, scale: Scale, directory: Path) -> dict[str, Finding]:
         """Return the finding of the scheme; trainings keep their files in ``directory``."""
         start = time.perf_counter()
         found = self._learned(scale, directory) if self.is_training else self._classical(scale)
         evaluation, pilots, samples, quantities = found
-        quantities |= {"error_rate": evaluation.error_rate} | _coherences(pilots, self.scene.G)
+        quantities |= {"error_rate": evaluation.error_rate} | _coherences(pilots, n_groups_of(self.scenario))
         if evaluation.mse is not None:
             quantities["mse"] = evaluation.mse
         return {
@@ -123,11 +125,11 @@ class Point:
 
     def _classical(self, scale: Scale) -> "_Found":
         scheme = SCHEMES[self.scheme]
-        scenario = replace(_scenario(self.scene), pilots=scheme.pilots)
-        samples = scale.samples[self.scene.N]
+        scenario = replace(self.scenario, pilots=scheme.pilots)
+        samples = scale.samples[self.scenario.N]
         train, test = (_told(data, scheme) for data in samples.draw(scenario, self.seed))
         batches = (_told(data, scheme) for data in samples.batches(scenario, self.seed))
-        rule = scale.rule(self.scene.N)
+        rule = scale.rule(self.scenario.N)
         found = _evaluate(classical(scheme), train, test, batches, rule, **scheme.options)
         return found, train.A, found.n_samples, {}
 
@@ -136,18 +138,18 @@ class Point:
         from mmvsolvers_nn.distributed import gpu_for
         from mmvsolvers_nn.evaluation import LearnedSolver
 
-        configuration = training(self.scene, self.scheme, self.seed, scale)
+        configuration = training(self.scenario, self.scheme, self.seed, scale)
         model = train(configuration, directory / file_name(self, scale), device=gpu_for(self.key))
         solver = LearnedSolver(model, configuration)
-        samples = scale.samples[self.scene.N]
+        samples = scale.samples[self.scenario.N]
         # One matrix, and as many samples on it as a classical scheme has on all of its own.
         samples = replace(samples, n_train=samples.n_train * samples.n_draws, n_test=samples.n_test * samples.n_draws)
-        scenario = replace(_scenario(self.scene), pilots=solver.pilots)
+        scenario = replace(self.scenario, pilots=solver.pilots)
         learned_on, test = samples.draw(scenario, self.seed)
-        batches, rule = samples.batches(scenario, self.seed), scale.rule(self.scene.N, 1)
+        batches, rule = samples.batches(scenario, self.seed), scale.rule(self.scenario.N, 1)
         quantities = {}
         prior = model.exported().get("activity_prob")
-        if prior is not None and self.scene.case == "independent":
+        if prior is not None and isinstance(self.scenario.activity, IndependentActivity):
             first, second = np.split(prior, 2)
             quantities["epsilon_ratio"] = exact(float(first.mean() / second.mean()))
         found = _evaluate(solver, learned_on, test, batches, rule)
@@ -157,15 +159,15 @@ class Point:
 _Found = tuple[Evaluation, NDArray[Any], int, dict[str, Estimate]]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Timing:
-    """The time per sample of several schemes on one scene, measured in turns in one process on one thread.
+    """The time per sample of several schemes on one scenario, measured in turns in one process on one thread.
 
     Learned schemes have the paper's sizes and no training, which would not change their times.
 
     Attributes
     ----------
-    scene : Scene
+    scenario : Scenario
         Where.
     schemes : tuple of str
         Entries of ``SCHEMES``.
@@ -173,14 +175,14 @@ class Timing:
         Of the pilots and the samples.
     """
 
-    scene: Scene
+    scenario: Scenario
     schemes: tuple[str, ...]
     seed: int = 0
 
     @property
     def key(self) -> str:
         """A name for files."""
-        return f"time_{self.scene.key}_{crc32(','.join(self.schemes).encode()):08x}"
+        return f"time_{name_of(self.scenario)}_{crc32(','.join(self.schemes).encode()):08x}"
 
     def definition(self, scale: Scale) -> str:
         """Return all that the result depends on but the machine."""
@@ -190,13 +192,13 @@ class Timing:
             "rounds": scale.timing_rounds,
             "iterations": {scheme: paper_iterations(scheme) for scheme in self.schemes},
         }
-        return _definition(self.scene, self.schemes, fields)
+        return _definition(self.scenario, self.schemes, fields)
 
     def measure(self, scale: Scale, directory: Path) -> dict[str, Finding]:
         """Return a finding for every scheme; a first run that compiles and warms up is not in the times."""
         start = time.perf_counter()
         samples = Samples(n_train=scale.timing_samples, n_test=1)
-        data, _ = samples.draw(_scenario(self.scene), self.seed)
+        data, _ = samples.draw(self.scenario, self.seed)
         spent: dict[str, list[float]] = {scheme: [] for scheme in self.schemes}
         contestants = {scheme: self._contestant(scheme, data) for scheme in self.schemes}
         with warnings.catch_warnings():
@@ -222,7 +224,7 @@ class Timing:
         from mmvsolvers_nn.evaluation import LearnedSolver
 
         configuration = Configuration(
-            scenario=_scenario(self.scene), architecture=Architecture(scheme=scheme), optimisation=Optimisation()
+            scenario=self.scenario, architecture=Architecture(scheme=scheme), optimisation=Optimisation()
         )
         solver = LearnedSolver(build(configuration), configuration)
         return solver, replace(data, A=solver.pilots), {}
@@ -247,8 +249,8 @@ def paper_iterations(scheme: str) -> int | None:
     return None if entry.is_learned else SOLVERS[entry.solver].paper_iterations
 
 
-def _definition(scene: Scene, schemes: tuple[str, ...], fields: Mapping[str, Any]) -> str:
-    known = {name: value for name, value in encode(_scenario(scene)).items() if name != "format"}
+def _definition(scenario: Scenario, schemes: tuple[str, ...], fields: Mapping[str, Any]) -> str:
+    known = {name: value for name, value in encode(scenario).items() if name != "format"}
     entries = {scheme: asdict(SCHEMES[scheme]) for scheme in schemes}
     return json.dumps({"protocol": PROTOCOL, "scenario": known, "schemes": entries, **fields}, sort_keys=True)
 
@@ -269,13 +271,13 @@ def classical(scheme: Scheme) -> Decoder:
     return OracleMMSE() if scheme.solver == "oracle_mmse" else SOLVERS[scheme.solver]
 
 
-def training(scene: Scene, scheme: str, seed: int, scale: Scale) -> Any:
-    """Return the `mmvsolvers_nn.Configuration` by which a scheme is trained for a scene."""
+def training(scenario: Scenario, scheme: str, seed: int, scale: Scale) -> Any:
+    """Return the `mmvsolvers_nn.Configuration` by which a scheme is trained for a scenario."""
     from mmvsolvers_nn import Architecture, Configuration, Optimisation
 
     recipe = scale.recipe(scheme)
     return Configuration(
-        scenario=_scenario(scene),
+        scenario=scenario,
         architecture=Architecture(scheme=scheme, **recipe.architecture),
         optimisation=Optimisation(seed=seed, **recipe.optimisation),
     )
@@ -304,8 +306,24 @@ def _told(data: MMVData, scheme: Scheme) -> MMVData:
     return replace(data, activity_prob=average.astype(np.float64))
 
 
-def _scenario(scene: Scene) -> Scenario:
-    return Scenario(N=scene.N, L=scene.L, M=scene.M, activity=scene.activity, noise_var=NOISE_VAR)
+def name_of(scenario: Scenario) -> str:
+    """Return a name for files; scenarios that differ in what it does not say have other definitions."""
+    activity = scenario.activity
+    case = _CASES.get(type(activity).__name__, type(activity).__name__)
+    words = [case, f"N{scenario.N}", f"L{scenario.L}", f"M{scenario.M}", f"p{_average(scenario):g}"]
+    if isinstance(activity, IndependentActivity):
+        words.append(f"ratio{activity.ratio:g}")
+    return "_".join([*words, *([f"G{n_groups_of(scenario)}"] if n_groups_of(scenario) else [])])
+
+
+def n_groups_of(scenario: Scenario) -> int:
+    """Return G, the number of groups, or 0 where devices are on their own."""
+    return int(getattr(scenario.activity, "n_groups", 0))
+
+
+def _average(scenario: Scenario) -> float:
+    p = getattr(scenario.activity, "p", None)
+    return float(np.mean(scenario.activity.marginal(scenario.N)) if p is None else p)
 
 
 def _coherences(A: NDArray[Any], G: int) -> dict[str, Estimate]:

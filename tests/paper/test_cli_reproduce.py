@@ -2,6 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mmvsolvers.cli import main
+from mmvsolvers.paper.results import read
 
 
 def invoke(*arguments):
@@ -14,6 +15,10 @@ def invoke(*arguments):
         (("reproduce",), "name figures, 3 to 12, or give --all"),
         (("reproduce", 3, "--all"), "name figures, 3 to 12, or give --all"),
         (("reproduce", 2, 3), "figures are 3 to 12; got 2"),
+        (("reproduce", 9, "--panels", "a,e"), "--panels: figure 9 knows a, b, c, d; got e"),
+        (("reproduce", 9, "--schemes", "map,mapp"), "mmv reproduce knows group_lasso, "),
+        (("reproduce", 9, "-L", "8,9"), "-L must be one pilot length here; got '8,9'"),
+        (("reproduce", 9, "--ratio", 3), "--ratio is nothing of the activity model GroupActivity"),
         (("draw", "nowhere.csv"), "no such file: nowhere.csv"),
         (("claims", "nowhere.csv"), "no such file: nowhere.csv"),
     ],
@@ -36,3 +41,20 @@ def test_missing_packages_are_named(monkeypatch):
     found = invoke("reproduce", 3)
     assert found.exit_code == 1
     assert "this command needs pandas; install with: pip install pandas" in found.stderr
+
+
+def test_a_figure_of_another_scenario_is_measured_and_drawn(tmp_path):
+    chosen = ["--panels", "a,d", "--schemes", "map,covariance_lasso", "--samples", 25, "--train-samples", 20]
+    out = tmp_path / "own"
+    done = invoke("reproduce", 9, "--scale", "smoke", "--G", 25, "--snr-db", 15, *chosen, "-o", out, "--workers", 1)
+    assert done.exit_code == 0, done.output
+    table = read(out / "results.csv")
+    assert set(table["scheme"]) == {"map", "covariance_lasso"}
+    assert set(table["snr_db"]) == {15}
+    assert table["noise_var"].isna().all()
+    assert table["mean"].notna().all()
+    groups = table.groupby("panel")["activity.n_groups"].agg(set)
+    assert groups.to_dict() == {"a": {25}, "d": {10, 20}}
+    assert set(table.loc[table["quantity"] == "error_rate", "samples"]) >= {50}
+    assert (out / "fig9.png").read_bytes().startswith(b"\x89PNG")
+    assert not (out / "fig9_extras.png").exists()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmvsolvers import IndependentActivity
 from mmvsolvers.paper import results
 from mmvsolvers.paper.figures import FIGURES, Figure, Panel
 from mmvsolvers.scenario import Scenario
@@ -63,19 +64,19 @@ def test_amp_is_told_the_average_activity_and_its_extra_curve_that_of_every_devi
         return solve(A, Y, activity_prob, **options)
 
     monkeypatch.setattr(tasks, "SOLVERS", {"amp_mmse": replace(tasks.SOLVERS["amp_mmse"], run=spy)})
-    scene = FIGURES[3].scene(100, FIGURES[3].panels[0], 0.08)
+    scenario = FIGURES[3].scenario(100, FIGURES[3].panels[0], 0.08)
     for scheme in ("amp", "amp_true_prior"):
-        Point(scene, scheme, 0).measure(SMOKE, None)
+        Point(scenario, scheme, 0).measure(SMOKE, None)
     assert np.unique(told["amp"]) == pytest.approx([0.1])
     assert np.unique(told["amp_true_prior"]) == pytest.approx([0.05, 0.15])
 
 
 def test_a_point_with_few_errors_goes_on_and_one_with_enough_does_not():
-    scene = replace(FIGURES[3].scene(100, FIGURES[3].panels[0], 0.2), p=0.05)
+    scenario = replace(FIGURES[3].scenario(100, FIGURES[3].panels[0], 0.2), activity=IndependentActivity(0.05, 3.0))
     scale = replace(SMOKE, n_errors=4, most_samples={100: 100})
-    rare = Point(scene, "ml", 0).measure(scale, None)["ml"]
+    rare = Point(scenario, "ml", 0).measure(scale, None)["ml"]
     assert 20 < rare.samples <= 50
-    often = Point(replace(scene, L=8, p=0.1), "ml", 0).measure(scale, None)["ml"]
+    often = Point(replace(scenario, L=8, activity=IndependentActivity(0.1, 3.0)), "ml", 0).measure(scale, None)["ml"]
     assert often.samples == 20
 
 
@@ -105,15 +106,22 @@ def test_a_release_voids_no_point_but_another_protocol_does(measured, monkeypatc
 
 
 @pytest.mark.parametrize("task", [tasks_of(FIGURES[n], SMOKE)[0] for n in (7, 8)], ids=["timing", "point"])
-def test_the_key_of_a_task_holds_its_whole_scene(task, monkeypatch):
-    definition, name = task.definition(SMOKE), file_name(task, SMOKE)
-    scenario = tasks._scenario(task.scene)
-    assert json.loads(definition)["scenario"]["noise_var"] == scenario.noise_var == 0.1
-    changed = {"N": 200, "L": 13, "M": 5, "noise_var": 0.2, "activity": TINY.scene(100, TINY.panels[0], 0.1).activity}
+def test_the_key_of_a_task_holds_its_whole_scenario(task):
+    scenario = task.scenario
+    assert json.loads(task.definition(SMOKE))["scenario"]["noise_var"] == scenario.noise_var == 0.1
+    changed = {
+        "N": 200,
+        "L": 13,
+        "M": 5,
+        "noise_var": 0.2,
+        "activity": TINY.scenario(100, TINY.panels[0], 0.1).activity,
+    }
+    scale = replace(SMOKE, samples=dict.fromkeys((100, 200), SMOKE.samples[100]), most_samples={100: 60, 200: 60})
+    definition, name = task.definition(scale), file_name(task, scale)
     for field, value in changed.items():
-        monkeypatch.setattr(tasks, "_scenario", lambda _, f=field, v=value: replace(scenario, **{f: v}))
-        assert task.definition(SMOKE) != definition
-        assert file_name(task, SMOKE) != name
+        other = replace(task, scenario=replace(scenario, **{field: value}))
+        assert other.definition(scale) != definition
+        assert file_name(other, scale) != name
     assert {*changed, "channel", "pilots", "snr_db"} == {field.name for field in fields(Scenario)}
 
 
@@ -220,8 +228,8 @@ def test_a_killed_run_goes_on_to_the_same_results_with_any_number_of_workers(tmp
 
 
 def test_a_training_writes_what_it_was_told(tmp_path):
-    scene = TINY.scene(100, TINY.panels[0], 0.08)
-    point = Point(scene, "amp_nn", 0)
+    scenario = TINY.scenario(100, TINY.panels[0], 0.08)
+    point = Point(scenario, "amp_nn", 0)
     found = point.measure(SMOKE, tmp_path)["amp_nn"]
     assert {"mse", "error_rate", "coherence", "block_coherence", "sub_coherence"} <= set(found.quantities)
     told = json.loads((tmp_path / file_name(point, SMOKE) / "configuration.json").read_text())
@@ -230,7 +238,7 @@ def test_a_training_writes_what_it_was_told(tmp_path):
 
 def test_the_learned_prior_is_told_in_the_independent_case(tmp_path):
     panel = FIGURES[3].panels[3]
-    found = Point(FIGURES[3].scene(100, panel, 3), "amp_nn", 0).measure(SMOKE, tmp_path)["amp_nn"]
+    found = Point(FIGURES[3].scenario(100, panel, 3), "amp_nn", 0).measure(SMOKE, tmp_path)["amp_nn"]
     assert found.quantities["epsilon_ratio"].mean == pytest.approx(3, rel=0.2)
 
 
