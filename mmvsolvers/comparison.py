@@ -68,7 +68,7 @@ class Row:
     options : mapping
         What the solver was called with.
     pilots : str
-        What the pilots are called where the scenario does not say it.
+        What the pilots are called, or what else sets the row apart, where the scenario does not say it.
     """
 
     scenario: Scenario
@@ -78,10 +78,15 @@ class Row:
     pilots: str = ""
 
     @property
+    def label(self) -> str:
+        """What people call the solver."""
+        return str(self.solver.label)
+
+    @property
     def told(self) -> tuple[str, ...]:
         """What the solver was told besides A and Y."""
         has_groups = hasattr(self.scenario.activity, "groups")
-        return tuple(need for need in self.solver.needs if need != "groups" or has_groups)
+        return tuple(need for need in getattr(self.solver, "needs", ()) if need != "groups" or has_groups)
 
 
 def compare(

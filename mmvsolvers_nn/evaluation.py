@@ -1,7 +1,7 @@
 """A trained scheme in the place of a solver, for the evaluation protocol that all solvers share."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmvsolvers.activity import ActivityModel
 from mmvsolvers.bayes import bayes
+from mmvsolvers.comparison import Row
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Decoder, Evaluation, average, evaluate
 from mmvsolvers.pilots import draw_pilots
@@ -82,22 +83,6 @@ class LearnedSolver:
         )
 
 
-class Row(NamedTuple):
-    """One line of a comparison.
-
-    Attributes
-    ----------
-    label, pilots : str
-        Who recovered, over which pilots.
-    evaluation : Evaluation
-        How well.
-    """
-
-    label: str
-    pilots: str
-    evaluation: Evaluation
-
-
 class Optimum:
     """What is possible over any pilots, in the place of a solver: the posterior under the scenario's own model.
 
@@ -155,9 +140,9 @@ def compare_with_classical(
         train, test = (scenario.draw(rng, T, pilots=pilots, dtype=np.complex64) for T in (n_train, n_test))
         return evaluate(solver, train, test)
 
-    yield Row(learned.label, "learned", measure(learned, learned.pilots))
+    yield Row(scenario, learned, measure(learned, learned.pilots), pilots="learned")
     draws = [draw_pilots(rng, scenario.L, scenario.N) for _ in range(n_draws)]
     others: list[Solver | Optimum] = [SOLVERS[name] for name in learned.compared_with]
     for solver in others + [Optimum(scenario.activity)] * optimum:
-        yield Row(solver.label, "learned", measure(solver, learned.pilots))
-        yield Row(solver.label, "Gaussian", average([measure(solver, A) for A in draws]))
+        yield Row(scenario, solver, measure(solver, learned.pilots), pilots="learned")
+        yield Row(scenario, solver, average([measure(solver, A) for A in draws]), pilots="Gaussian")

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers.activity_prior import clusters_of
+from mmvsolvers.comparison import Row
 from mmvsolvers.evaluation import evaluate
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.validation import as_choice
 from mmvsolvers_nn.autoencoders import AutoEncoder
-from mmvsolvers_nn.evaluation import LearnedSolver, Row
+from mmvsolvers_nn.evaluation import LearnedSolver
 
 # Mean couplings of two classes must differ by so many standard deviations of the weaker one: halves of a single normal
 # distribution differ by 2.7 of theirs.
@@ -138,12 +139,12 @@ def compare_priors(
     """
     rng = np.random.default_rng(seed)
     train, test = (scenario.draw(rng, T, pilots=learned.pilots, dtype=np.complex64) for T in (n_train, n_test))
-    yield Row(learned.label, "itself", evaluate(learned, train, test))
+    yield Row(scenario, learned, evaluate(learned, train, test), pilots="itself")
     forms = {"ε alone": {"activity_prob": prior.activity_prob}} | {form: prior.told(form) for form in prior.forms}
     for solver in (SOLVERS[name] for name in dict.fromkeys((*learned.compared_with, "gibbs"))):
         for form, told in forms.items():
             if told.keys() <= set(solver.options):
-                yield Row(solver.label, form, evaluate(solver, train, test, **told))
+                yield Row(scenario, solver, evaluate(solver, train, test, **told), told, form)
 
 
 def draw_prior(path: Path, prior: LearnedPrior, title: str) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvsolvers.cli.outputs import Overwrite
 from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.scenario_options import PilotDraws, ScenarioOptions, Seed, TestSamples, TrainSamples, with_scenario
 from mmvsolvers.cli.tables import WIDTH
@@ -12,7 +13,7 @@ from mmvsolvers.cli.tables import WIDTH
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mmvsolvers_nn.evaluation import Row
+    from mmvsolvers.comparison import Row
 
 
 @with_scenario("scenario", "N", "L", "pilots")
@@ -26,6 +27,10 @@ def evaluate(
     optimum: Annotated[
         bool, typer.Option("--optimum", help="Show what is possible over the same pilots; it may take minutes.")
     ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV file for the table, with every parameter.")
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare trained weights with classical solvers over learned and Gaussian pilots.
 
@@ -35,9 +40,14 @@ def evaluate(
     from rich.console import Console
 
     from mmvsolvers.cli.waiting import counted
+    from mmvsolvers.comparison import Samples
+    from mmvsolvers.tables import records, write_csv
+    from mmvsolvers.writing import check_output
     from mmvsolvers_nn import load_weights
     from mmvsolvers_nn.evaluation import LearnedSolver, compare_with_classical
 
+    if output is not None:
+        check_output(output, overwrite)
     model, configuration = load_weights(weights)
     learned, scenario = LearnedSolver(model, configuration), said.over(configuration.scenario)
     rows = compare_with_classical(
@@ -50,6 +60,9 @@ def evaluate(
     console.print(str(scenario))
     console.print(table_of(shown, "pilots"))
     console.print(f"± is a 95 % interval: over {n_test} samples, for Gaussian pilots over {n_draws} draws of them.")
+    if output is not None:
+        write_csv(output, records(shown, Samples(n_train, n_test, n_draws, seed)))
+        typer.echo(f"wrote {output}")
 
 
 def table_of(rows: "list[Row]", second: str) -> "Table":
@@ -57,8 +70,11 @@ def table_of(rows: "list[Row]", second: str) -> "Table":
     from rich.table import Table
 
     table = Table("scheme", second, "MSE", "error rate", "PM", "PF", "ms a sample")
-    for label, pilots, found in rows:
+    for row in rows:
+        found = row.evaluation
         error = "" if found.mse is None else str(found.mse)
         shares = ["" if e is None else f"{e.mean:.2g}" for e in (found.missed_detection, found.false_alarm)]
-        table.add_row(label, pilots, error, str(found.error_rate), *shares, f"{1e3 * found.seconds_per_sample:.3g}")
+        table.add_row(
+            row.label, row.pilots, error, str(found.error_rate), *shares, f"{1e3 * found.seconds_per_sample:.3g}"
+        )
     return table

@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -115,6 +117,20 @@ def test_evaluation_elsewhere_than_in_training(tmp_path):
     changed = mmv.Scenario(N=20, L=6, M=3, activity=mmv.IndependentActivity(0.3), channel=mmv.Rician(3.0), snr_db=20.0)
     assert str(changed) in found.stdout
     assert invoke("evaluate", tmp_path / "run", "-N", 30).exit_code == 2
+
+
+def test_an_evaluation_writes_the_table_of_a_comparison(tmp_path):
+    trained(tmp_path / "run", scheme="map_nn")
+    few = ["--samples", "20", "--train-samples", "20", "--pilot-draws", "2"]
+    found = invoke("evaluate", tmp_path / "run", *few, "-o", tmp_path / "table.csv")
+    assert found.exit_code == 0, found.stderr
+    with (tmp_path / "table.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["solver"], row["pilots"], row["told"]) for row in rows[:3]] == [
+        ("map_nn", "learned", ""), ("ml_cd", "learned", "noise_var"), ("ml_cd", "Gaussian", "noise_var")
+    ]  # fmt: skip
+    assert all(row["N"] == "20" and row["samples"] == "20" and "torch" in row["versions"] for row in rows)
+    assert invoke("evaluate", tmp_path / "run", *few, "-o", tmp_path / "table.csv").exit_code == 1
 
 
 def test_own_pilots_are_kept(tmp_path):
