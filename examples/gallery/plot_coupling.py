@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import mmvsolvers as mmv
-from mmvsolvers_nn import Architecture, Configuration, Optimisation, train
+from mmvsolvers_nn import Architecture, Configuration, Optimisation, read_prior, train
 
 scenario = mmv.Scenario(N=20, L=6, M=2, noise_var=0.1, activity=mmv.GroupActivity(0.2, n_groups=5))
 configuration = Configuration(
@@ -22,7 +22,8 @@ configuration = Configuration(
     optimisation=Optimisation(n_train=3200, n_validation=200, learning_rate=1e-2, max_epochs=8),
 )
 with TemporaryDirectory() as folder:
-    learned = train(configuration, Path(folder), device="cpu").exported()["coupling"]
+    model = train(configuration, Path(folder), device="cpu")
+learned = model.exported()["coupling"]
 
 # %%
 # Entry (n, m) is the share of the evidence for device m that is added to the log-odds of device n. A device's own
@@ -41,3 +42,14 @@ for ax, matrix, title in (
 axes[0].set_ylabel("acts on device n")
 fig.colorbar(image, label="coupling")
 plt.show()
+
+# %%
+# The groups can be read from it, and told to solvers that have never been trained. ``mmv coupling`` does the same with
+# a training on disk.
+
+prior = read_prior(model)
+print("groups found:", prior.groups)
+data = scenario.draw(np.random.default_rng(0), 500, pilots=model.exported()["A"])
+for name, told in (("alone", {"activity_prob": prior.activity_prob}), ("told the groups", prior.told("groups"))):
+    score = mmv.map_cd(data.A, data.Y, data.noise_var, **told).score
+    print(f"MAP {name}: error rate {np.mean((score > 0.5) != data.activity):.4f}")
