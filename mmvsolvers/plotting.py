@@ -38,14 +38,15 @@ STYLE: dict[Any, Any] = {
 STYLES: Mapping[str, int] = MappingProxyType(
     {
         "group_lasso_bcd": 0, "group_lasso_nn": 7, "group_lasso_weak": 14, "group_lasso_unit": 21,
+        "group_lasso_bcd-own-weights": 28, "group_lasso_bcd-groups": 35, "group_lasso_admm-groups": 42,
         "group_lasso_admm": 49,
         "amp_mmse": 1, "amp_nn": 8, "amp_adaptive": 15, "amp_unit": 22, "coupled_amp_nn": 29,
-        "em_ep": 36,
-        "ml_cd": 2, "ml_psca": 9, "ml_unit": 16, "m_sbl": 23,
-        "map_cd": 3, "map_nn": 10, "map_psca": 17, "coupled_map_nn": 24,
+        "em_ep": 36, "amp_mmse-groups": 43, "amp_true_prior": 50,
+        "ml_cd": 2, "ml_psca": 9, "ml_unit": 16, "m_sbl": 23, "ml_cd-dense-start": 30,
+        "map_cd": 3, "map_nn": 10, "map_psca": 17, "coupled_map_nn": 24, "map_cd-groups": 31, "psca_nn": 38,
         "covariance_lasso": 4, "covariance_nn": 11, "covariance_lasso_unit": 18,
-        "ml_mmse": 5, "somp": 12, "ml_mmse_unit": 19,
-        "oracle_mmse": 6, "gibbs": 13, "bayes": 20, "gaussian pilots": 27, "unit_norm pilots": 34,
+        "ml_mmse": 5, "somp": 12, "ml_mmse_unit": 19, "coupled_mmse_nn": 26,
+        "oracle_mmse": 6, "gibbs": 13, "bayes": 20, "gaussian pilots": 27, "unit_norm pilots": 34, "gibbs-groups": 41,
         "group_lasso": 0, "amp": 1, "ml": 2, "map": 3,
     }
 )  # fmt: skip
