@@ -51,6 +51,8 @@ STYLES: Mapping[str, int] = MappingProxyType(
     }
 )  # fmt: skip
 _FIRST_STRANGER = 100
+# Inches that a row of the legend takes.
+_LEGEND_ROW = 0.25
 # With more abscissas than this, or names that are long, not every one gets a tick.
 _MOST_TICKS = 9
 # From this quotient of the largest and the least on, the abscissas are drawn on a logarithmic axis.
@@ -102,7 +104,11 @@ def draw_panels(path: Path, panels: Sequence[Panel], title: str, n_columns: int 
             if free and len(shown) > 1:
                 free[0].legend(**legend, loc="center")
             else:
-                canvas.legend(**legend, loc="outside lower center", ncols=min(2 * columns, 4))
+                n_legend = min(2 * columns, 4)
+                more = max(-(-len(handles) // n_legend) - 2, 0)  # rows beyond the two that there is room for
+                width, height = canvas.get_size_inches()
+                canvas.set_size_inches(width, height + _LEGEND_ROW * more)
+                canvas.legend(**legend, loc="outside lower center", ncols=n_legend)
         save(canvas, path)
 
 
