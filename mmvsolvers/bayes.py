@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,6 +82,25 @@ def bayes(scenario: Scenario | ActivityModel, data: MMVData) -> SolverResult:
         groups=labels,
         max_iter=SWEEPS,
     )
+
+
+class Optimum:
+    """What is possible, in the place of a solver: the posterior under the scenario's own model.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What draws the data that it is given.
+    """
+
+    name, label = "optimum", "optimum"
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+
+    def solve(self, data: MMVData, **options: Any) -> SolverResult:
+        """Return posterior probabilities and the posterior mean; see :func:`bayes`."""
+        return bayes(self.scenario, data)
 
 
 def _check_channel(channel: ChannelModel) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmvsolvers.activity import ActivityModel
-from mmvsolvers.bayes import bayes
+from mmvsolvers.bayes import Optimum
 from mmvsolvers.comparison import Row
 from mmvsolvers.data import MMVData
 from mmvsolvers.evaluation import Decoder, Evaluation, average, evaluate
@@ -83,25 +82,6 @@ class LearnedSolver:
         )
 
 
-class Optimum:
-    """What is possible over any pilots, in the place of a solver: the posterior under the scenario's own model.
-
-    Parameters
-    ----------
-    activity : ActivityModel
-        Of the scenario; Rayleigh channels are taken for granted.
-    """
-
-    name, label = "bayes", "optimum"
-
-    def __init__(self, activity: ActivityModel) -> None:
-        self.activity = activity
-
-    def solve(self, data: MMVData, **options: Any) -> SolverResult:
-        """Return posterior probabilities and the posterior mean; see :func:`mmvsolvers.bayes`."""
-        return bayes(self.activity, data)
-
-
 def compare_with_classical(
     learned: LearnedSolver,
     scenario: Scenario,
@@ -143,6 +123,6 @@ def compare_with_classical(
     yield Row(scenario, learned, measure(learned, learned.pilots), pilots="learned")
     draws = [draw_pilots(rng, scenario.L, scenario.N) for _ in range(n_draws)]
     others: list[Solver | Optimum] = [SOLVERS[name] for name in learned.compared_with]
-    for solver in others + [Optimum(scenario.activity)] * optimum:
+    for solver in others + [Optimum(scenario)] * optimum:
         yield Row(scenario, solver, measure(solver, learned.pilots), pilots="learned")
         yield Row(scenario, solver, average([measure(solver, A) for A in draws]), pilots="Gaussian")

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from mmvsolvers.paper import evidence
 from mmvsolvers.paper.evidence import CONFIRMED, OPEN, REVERSED, Comparison, Results
+from mmvsolvers.paper.figures import FIGURES, SCHEMES
 from mmvsolvers.paper.results import PROTOCOLS
 
 HOLDS, FAILS, UNDECIDED, UNKNOWN = "holds", "does not hold", "undecided", "not measured"
@@ -158,9 +160,40 @@ def report(table: pd.DataFrame) -> str:
     for claim, verdict, comparisons in checked:
         counts = [sum(c.outcome == outcome for c in comparisons) for outcome in (CONFIRMED, OPEN, REVERSED)]
         lines.append(f"| {claim.name} | {claim.text} | **{verdict}** | {' | '.join(map(str, counts))} |")
+    lines += beside_the_optimum(table)
     for figure in sorted(set(table["figure"])):
         lines += ["", f"![Fig. {figure}](fig{figure}.png)"]
     for claim, verdict, comparisons in checked:
         lines += ["", f"## {claim.name}: {verdict}", "", claim.text, ""]
         lines += [f"- {c.outcome}: {c.text}" for c in comparisons] or ["- nothing measured"]
     return "\n".join(lines) + "\n"
+
+
+def beside_the_optimum(table: pd.DataFrame) -> list[str]:
+    """Return lines of Markdown that say how far every scheme is from the optimum: figures over the optimum's."""
+    keys = ["figure", "panel", "x", "quantity"]
+    measured = table[table["quantity"].isin(("mse", "error_rate")) & (table["mean"] > 0)]
+    panels = {(figure.number, panel.letter): panel for figure in FIGURES.values() for panel in figure.panels}
+    drawn = [
+        panels.get((figure, letter)) is not None and panels[figure, letter].quantity == quantity
+        for figure, letter, quantity in zip(*(measured[key] for key in keys if key != "x"), strict=True)
+    ]
+    measured = measured.loc[np.array(drawn, bool)]
+    best = measured[measured["scheme"] == "optimum"].set_index(keys)["mean"]
+    others = measured[measured["scheme"] != "optimum"].join(best.rename("optimum"), on=keys, how="inner")
+    if others.empty:
+        return []
+    ratios = (others["mean"] / others["optimum"]).groupby([others["figure"], others["scheme"]], sort=False)
+    lines = [
+        "",
+        "## Beside the optimum",
+        "",
+        "Each scheme's figure over that of the posterior itself, over Gaussian pilots: the best and the worst of the",
+        "points where both were measured and the optimum made an error. Below 1 are other pilots, and chance.",
+        "",
+        "| Fig. | scheme | least | most |",
+        "|---|---|---|---|",
+    ]
+    for (figure, scheme), found in ratios:
+        lines.append(f"| {figure} | {SCHEMES[scheme].label} | {found.min():.3g} | {found.max():.3g} |")
+    return lines

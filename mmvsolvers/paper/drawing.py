@@ -34,8 +34,10 @@ _LINEAR = ("epsilon_ratio", *_OF_PILOTS)
 
 
 def draw(figure: Figure, table: pd.DataFrame, path: Path) -> None:
-    """Draw a figure's own schemes to ``path``, and, where there are some, the extras to "..._extras" beside it."""
-    _draw(figure, table, figure.schemes, path)
+    """Draw a figure's own schemes and the optimum to ``path``; the classical ones and the extras to "..._extras"."""
+    measured = set(table["scheme"][(table["figure"] == figure.number) & table["mean"].notna()])
+    optimum = [scheme for scheme in figure.extras if scheme == "optimum" and scheme in measured]
+    _draw(figure, table, (*figure.schemes, *optimum), path)
     if figure.extras:
         classical = [name for name in figure.schemes if not SCHEMES[name].is_learned]
         _draw(figure, table, (*classical, *figure.extras), path.with_stem(f"{path.stem}_extras"))

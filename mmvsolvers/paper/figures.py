@@ -32,7 +32,8 @@ class Scheme:
     label : str
         What figures call it.
     solver : str
-        Name in ``SOLVERS`` or, where it is learned, among the schemes of `mmvsolvers_nn`; "oracle_mmse" is neither.
+        Name in ``SOLVERS`` or, where it is learned, among the schemes of `mmvsolvers_nn`; "oracle_mmse" and
+        "optimum" are neither.
     pilots : str
         What ``draw_pilots`` calls its pilots; "learned" says that the scheme is.
     options : mapping
@@ -74,6 +75,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         "amp_adaptive": Scheme("AMP, own norms, damped", "amp_mmse"),
         "group_lasso_weak": Scheme("GROUP LASSO, λ=0.5", "group_lasso_bcd", options=_PAPER_LASSO | {"lam": 0.5}),
         "oracle_mmse": Scheme("MMSE, true support", "oracle_mmse"),
+        "optimum": Scheme("optimum", "optimum"),
         "group_lasso_unit": Scheme("GROUP LASSO, unit norm", "group_lasso_bcd", "unit_norm", _PAPER_LASSO),
         "amp_unit": Scheme("AMP, unit norm", "amp_mmse", "unit_norm", _PAPER_AMP),
         "ml_unit": Scheme("ML, unit norm", "ml_cd", "unit_norm", {"max_iter": 55}),
@@ -202,6 +204,7 @@ _ABSCISSAS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
 
 _ESTIMATION = ("group_lasso", "amp", "ml_mmse", "group_lasso_nn", "amp_nn")
 _ESTIMATION_EXTRAS = (
+    "optimum",
     "amp_true_prior",
     "amp_adaptive",
     "oracle_mmse",
@@ -212,6 +215,7 @@ _ESTIMATION_EXTRAS = (
 )
 _DETECTION = ("group_lasso", "amp", "ml", "covariance_lasso", "covariance_nn", "amp_nn", "map_nn")
 _DETECTION_EXTRAS = (
+    "optimum",
     "map",
     "amp_true_prior",
     "amp_adaptive",
@@ -263,7 +267,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                 (1000,),
                 (*_sweeps("mse", 0.15, *_INDEPENDENT), Panel("e", "L/N", "coherence")),
                 _ESTIMATION,
-                ("amp_true_prior", "amp_adaptive", "oracle_mmse", "group_lasso_weak"),
+                ("optimum", "amp_true_prior", "amp_adaptive", "oracle_mmse", "group_lasso_weak"),
             ),
             Figure(
                 6,
@@ -276,7 +280,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                     Panel("e", "L/N", "sub_coherence"),
                 ),
                 _ESTIMATION,
-                ("amp_true_prior", "amp_adaptive", "oracle_mmse", "group_lasso_weak"),
+                ("optimum", "amp_true_prior", "amp_adaptive", "oracle_mmse", "group_lasso_weak"),
             ),
             Figure(
                 7,
@@ -311,7 +315,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                 (1000,),
                 (*_sweeps("error_rate", 0.15, *_INDEPENDENT), Panel("e", "ratio", "epsilon_ratio")),
                 _DETECTION,
-                ("map", "amp_true_prior", "amp_adaptive"),
+                ("optimum", "map", "amp_true_prior", "amp_adaptive"),
             ),
             Figure(
                 11,
@@ -324,7 +328,7 @@ FIGURES: Mapping[int, Figure] = MappingProxyType(
                     Panel("f", "L/N", "sub_coherence"),
                 ),
                 _DETECTION,
-                ("map", "amp_true_prior", "amp_adaptive"),
+                ("optimum", "map", "amp_true_prior", "amp_adaptive"),
             ),
             Figure(
                 12,

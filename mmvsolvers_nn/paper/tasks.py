@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmvsolvers._versions import versions
 from mmvsolvers.activity import IndependentActivity
+from mmvsolvers.bayes import Optimum
 from mmvsolvers.codec import encode
 from mmvsolvers.coherence import block_coherence, coherence, sub_coherence
 from mmvsolvers.comparison import Samples
@@ -130,7 +131,7 @@ class Point:
         train, test = (_told(data, scheme) for data in samples.draw(scenario, self.seed))
         batches = (_told(data, scheme) for data in samples.batches(scenario, self.seed))
         rule = scale.rule(self.scenario.N)
-        found = _evaluate(classical(scheme), train, test, batches, rule, **scheme.options)
+        found = _evaluate(classical(scheme, scenario), train, test, batches, rule, **scheme.options)
         return found, train.A, found.n_samples, {}
 
     def _learned(self, scale: Scale, directory: Path) -> "_Found":
@@ -219,7 +220,11 @@ class Timing:
         entry = SCHEMES[scheme]
         if not entry.is_learned:
             options = {**entry.options, "max_iter": paper_iterations(scheme), "tol": 0.0}
-            return classical(entry), data, options | ({"threshold": 0.5} if entry.solver == "ml_mmse" else {})
+            return (
+                classical(entry, self.scenario),
+                data,
+                options | ({"threshold": 0.5} if entry.solver == "ml_mmse" else {}),
+            )
         from mmvsolvers_nn import Architecture, Configuration, Optimisation, build
         from mmvsolvers_nn.evaluation import LearnedSolver
 
@@ -266,8 +271,10 @@ class OracleMMSE:
         return SolverResult.unoptimised(X, data.activity.astype(float))
 
 
-def classical(scheme: Scheme) -> Decoder:
+def classical(scheme: Scheme, scenario: Scenario) -> Decoder:
     """Return what solves for a scheme that is not learned."""
+    if scheme.solver == "optimum":
+        return Optimum(scenario)
     return OracleMMSE() if scheme.solver == "oracle_mmse" else SOLVERS[scheme.solver]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from mmvsolvers import Estimate
 from mmvsolvers.paper import results
-from mmvsolvers.paper.claims import CLAIMS, FAILS, HOLDS, UNDECIDED, UNKNOWN, check, report
+from mmvsolvers.paper.claims import CLAIMS, FAILS, HOLDS, UNDECIDED, UNKNOWN, beside_the_optimum, check, report
 from mmvsolvers.paper.evidence import CONFIRMED, OPEN, REVERSED, Comparison, flat, gain, less
 from mmvsolvers.paper.figures import FIGURES
 
@@ -134,3 +134,16 @@ def test_what_was_not_measured_decides_nothing():
 def test_every_claim_has_evidence():
     for _, _, comparisons in check(table(lambda *_: 1.0)):
         assert comparisons
+
+
+def test_schemes_are_held_against_the_optimum_where_both_were_measured():
+    found = [
+        ("a", 0.08, "optimum", "mse", 0.1), ("a", 0.08, "amp", "mse", 0.3), ("a", 0.08, "amp", "error_rate", 0.9),
+        ("a", 0.12, "optimum", "mse", 0.02), ("a", 0.12, "amp", "mse", 0.2), ("a", 0.12, "ml_mmse", "mse", 0.05),
+        ("a", 0.20, "optimum", "mse", np.nan), ("a", 0.20, "amp", "mse", 0.001),
+        ("a", 0.08, "optimum", "error_rate", 0.1),
+    ]  # fmt: skip
+    table = pd.DataFrame(found, columns=["panel", "x", "scheme", "quantity", "mean"]).assign(figure=4)
+    lines = beside_the_optimum(table)
+    assert lines[-2:] == ["| 4 | AMP | 3 | 10 |", "| 4 | ML-MMSE | 2.5 | 2.5 |"]
+    assert beside_the_optimum(table[table["scheme"] != "optimum"]) == []

@@ -55,7 +55,7 @@ def test_figures_share_what_they_have_in_common():
 
 def test_schemes_exist():
     for scheme in SCHEMES.values():
-        assert scheme.solver in (LEARNED if scheme.is_learned else {*SOLVERS, "oracle_mmse"})
+        assert scheme.solver in (LEARNED if scheme.is_learned else {*SOLVERS, "oracle_mmse", "optimum"})
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
