@@ -140,7 +140,8 @@ _ALL = (
         citation="L. Marata, E. Ollila, H. Alves, Activity detection for massive random access using covariance-based "
         "matching pursuit, arXiv 2405.02741, 2024",
         advice="Greedy methods take K steps; ML 10 to 50 sweeps.",
-        chosen="The SNR of 10 dB, equal powers of all devices, and L and K where the other varies.",
+        chosen="The SNR of 10 dB and equal powers of all devices, where the code published with the paper spreads the "
+        "SNRs of the devices from -15 to 0 dB; L and K where the other varies.",
     ),
     NamedScenario(
         name="fast-cd",

@@ -15,19 +15,18 @@ from mmvsolvers.tables import records, write_csv
 HERE = Path(__file__).parent
 TOL, MAX_ITER = 1e-3, 100
 # What varies, the sizes that are cut, and the samples for each of three draws of the pilots.
-SMALL, LARGE, HUGE = 60, 6, 4
 PLANS = {
-    "cui2021": ({"L": (8, 12, 16, 20)}, {}, SMALL),
-    "cui2021-single-group": ({"L": (8, 12, 16, 20)}, {}, SMALL),
-    "cui2021-groups": ({"L": (8, 12, 16, 20)}, {}, SMALL),
-    "cui2021-n1000": ({"L": (90, 150)}, {}, HUGE),
-    "cui2021-n1000-single-group": ({"L": (90, 150)}, {}, HUGE),
-    "cui2021-n1000-groups": ({"L": (90, 150)}, {}, HUGE),
-    "fengler2021": ({"M": (25, 100)}, {"N": 500, "n_active": 75, "L": 50}, LARGE),
-    "marata2024": ({"L": (32, 64)}, {}, LARGE),
-    "fast-cd": ({"L": (60, 100)}, {}, HUGE),
-    "li2022": ({"L": (7, 8)}, {}, SMALL),
-    "liu2018": ({"M": (16, 64)}, {"N": 1000, "n_active": 50, "L": 48}, LARGE),
+    "cui2021": ({"L": (8, 12, 16, 20)}, {}, 60),
+    "cui2021-single-group": ({"L": (8, 12, 16, 20)}, {}, 60),
+    "cui2021-groups": ({"L": (8, 12, 16, 20)}, {}, 60),
+    "cui2021-n1000": ({"L": (90, 150)}, {}, 2),
+    "cui2021-n1000-single-group": ({"L": (90, 150)}, {}, 2),
+    "cui2021-n1000-groups": ({"L": (90, 150)}, {}, 2),
+    "fengler2021": ({"M": (25, 100)}, {"n_active": 75, "N": 500, "L": 50}, 3),
+    "marata2024": ({"L": (32, 64)}, {}, 6),
+    "fast-cd": ({"L": (60, 100)}, {}, 4),
+    "li2022": ({"L": (7, 8)}, {}, 60),
+    "liu2018": ({"M": (16, 64)}, {"n_active": 50, "N": 1000, "L": 48}, 3),
     "umi": ({"L": (8, 12, 16)}, {}, 200),
 }
 
