@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 import mmvsolvers as mmv
-from mmvsolvers.cli.parsing import activity_model, own_object, sweep_of
+from mmvsolvers.cli.parsing import own_object, sweep_of
+from mmvsolvers.cli.scenario_options import ScenarioOptions
 from mmvsolvers.comparison import title_of
 from mmvsolvers.sweep import columns_of, grid, value_at, vary
 
@@ -47,13 +48,13 @@ def test_own_classes_are_read_with_literals_only(tmp_path):
     (tmp_path / "chain_of_mine.py").write_text(
         "import mmvsolvers as mmv\nclass Mine(mmv.IndependentActivity):\n    pass\n"
     )
-    found = activity_model(f"{tmp_path}/chain_of_mine.py:Mine(p=0.2, ratio=2.0)", 0.1, 3.0, 20)
+    found = ScenarioOptions(activity=f"{tmp_path}/chain_of_mine.py:Mine(p=0.2, ratio=2.0)").build().activity
     assert (type(found).__name__, found.p, found.ratio) == ("Mine", 0.2, 2.0)
     assert own_object("--channel", "Rayleigh(2.0)", mmv.ChannelModel) == mmv.Rayleigh(2.0)
     with pytest.raises(ValueError, match="--activity must be a name or Class"):
-        activity_model("IndependentActivity(p=open('x'))", 0.1, 3.0, 20)
+        ScenarioOptions(activity="IndependentActivity(p=open('x'))").build()
     with pytest.raises(ValueError, match="--activity must be one of independent, single-group, groups, or an own"):
-        activity_model("grups", 0.1, 3.0, 20)
+        ScenarioOptions(activity="grups").build()
 
 
 def test_sweeps_are_read():

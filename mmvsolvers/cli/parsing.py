@@ -5,25 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.pilots import PILOTS
 
 CASES = ("independent", "single-group", "groups")
 ACTIVITY_HELP = f"{', '.join(CASES)}, or your own: 'file.py:Class(argument=value)'."
-
-
-def activity_model(text: str, p: float, ratio: float, groups: int) -> ActivityModel:
-    """Return the activity model that the options describe: one of this package's, or a user's own class."""
-    match text:
-        case "independent":
-            return IndependentActivity(p, ratio)
-        case "single-group":
-            return SingleActiveGroup(p)
-        case "groups":
-            return GroupActivity(p, groups)
-        case _:
-            found: ActivityModel = own_object("--activity", text, ActivityModel)
-            return found
 
 
 def own_object(option: str, text: str, protocol: type) -> Any:
