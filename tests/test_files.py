@@ -1,6 +1,7 @@
 import io
 import struct
 import zipfile
+import zlib
 
 import h5py
 import numpy as np
@@ -183,3 +184,41 @@ def test_only_numbers_are_written(tmp_path):
         with pytest.raises(TypeError, match="A must be a numeric array"):
             save_arrays(tmp_path / "a.npz", {"A": value})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+@pytest.mark.parametrize("number", [0, 8, 11, 25, 1 << 30])
+def test_a_type_of_number_that_there_is_none_of_does_not_reach_scipy(tmp_path, number, is_compressed):
+    """It would end the process."""
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"first": 1.0, "A": ARRAYS["A"], "Y": np.arange(3.0)}, do_compression=is_compressed)
+    data = path.read_bytes()
+    parts, at = [], 128
+    while at < len(data):
+        _, size = struct.unpack_from("<II", data, at)
+        end = at + 8 + size
+        parts.append(data[at:end] if not is_compressed else zlib.decompress(data[at + 8 : end]))
+        at = end
+    sound = parts[1]
+    tag = sound.index(struct.pack("<II", 7, 24))  # single precision, six numbers
+    parts[1] = sound[:tag] + struct.pack("<I", number) + sound[tag + 4 :]
+    if is_compressed:
+        packed = [zlib.compress(part) for part in parts]
+        parts = [struct.pack("<II", 15, len(part)) + part for part in packed]
+    path.write_bytes(data[:128] + b"".join(parts))
+    with pytest.raises(ValueError, match="a variable is not made of numbers of types that there are"):
+        load_arrays(path, ["A"])
+    np.testing.assert_array_equal(load_arrays(path, ["Y"])["Y"].ravel(), np.arange(3.0))
+
+
+def test_reads_mat_of_either_byte_order_and_of_version_4(tmp_path):
+    scipy.io.savemat(tmp_path / "4.mat", {"A": np.arange(6.0).reshape(2, 3)}, format="4")
+    np.testing.assert_array_equal(load_arrays(tmp_path / "4.mat", ["A"])["A"], np.arange(6.0).reshape(2, 3))
+    scipy.io.savemat(tmp_path / "5.mat", {"A": np.arange(6.0).reshape(2, 3)})
+    data = (tmp_path / "5.mat").read_bytes()
+    words = np.frombuffer(data[128:], np.uint32).byteswap()
+    body = bytearray(words.tobytes())
+    body[40:48] = b"\0\1\0\1A\0\0\0"  # the name: one byte of type 1, in the place of its size
+    numbers = np.frombuffer(data[-48:], np.float64).byteswap().tobytes()
+    (tmp_path / "big.mat").write_bytes(data[:124] + b"\1\0MI" + bytes(body[:-48]) + numbers)
+    np.testing.assert_array_equal(load_arrays(tmp_path / "big.mat", ["A"])["A"], np.arange(6.0).reshape(2, 3))

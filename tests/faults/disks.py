@@ -54,7 +54,8 @@ def commands(folder: Path, *, with_torch: bool) -> dict[str, list[str]]:
     found["roc"] = ["roc", *QUICK, "--overwrite", "--output", str(out / "r.png")]
     if with_torch:
         sound = folder / "sound"
-        assert CliRunner().invoke(mmv, [*TRAINING, "--out", str(sound)]).exit_code == 0
+        trained = CliRunner().invoke(mmv, [*TRAINING, "--out", str(sound)])
+        assert trained.exit_code == 0, trained.output
         found["export"] = ["export", str(sound), str(out / "e.npz"), "--overwrite"]
         found["train"] = [*TRAINING, "--max-epochs", "2", "--out", str(out / "run")]
         table = Path(__file__).parents[2] / "examples" / "paper" / "results.csv"

@@ -386,7 +386,8 @@ def runs(folder: Path) -> Iterator[Case]:
     from torch import save as torch_save
 
     sound = folder / "sound"
-    assert CliRunner().invoke(mmv, [*TRAINING, "--out", str(sound)]).exit_code == 0
+    trained = CliRunner().invoke(mmv, [*TRAINING, "--out", str(sound)])
+    assert trained.exit_code == 0, trained.output
     weights = (sound / "weights.safetensors").read_bytes()
     told = json.loads((sound / "configuration.json").read_text())
     tensors = load_file(sound / "weights.safetensors")
