@@ -64,6 +64,21 @@ def test_the_gap_certifies_the_covariance_lasso(gram_limit, monkeypatch):
             assert there.objective >= exact.objective[t] * (1 - 1e-9)
 
 
+@pytest.mark.parametrize("sweeps", [1, 2, 5])
+def test_the_gap_is_that_of_a_dual_point(sweeps):
+    A, Y, _ = make_problem(40, 12, 4, T=4, p=0.1)
+    lam, squares = 5.0, np.linalg.norm(A, axis=0) ** 2
+    found = run("covariance_lasso", A, Y, lam=lam, max_iter=sweeps, tol=0)
+    for t in range(4):
+        S, _, _ = oracles.covariance_lasso_parts(A, Y[t], 0.0)
+        E = S - (A * found.score[t]) @ A.conj().T - found.noise_var[t] * np.eye(12)
+        slopes = np.einsum("ln,lk,kn->n", A.conj(), E, A).real
+        theta = E - max(0.0, np.trace(E).real / 12, ((slopes - lam) / squares).max()) * np.eye(12)
+        assert np.trace(theta).real < 1e-9
+        dual = np.vdot(theta, S).real - 0.5 * np.linalg.norm(theta) ** 2
+        assert found.optimality[t] * found.objective[t] == pytest.approx(found.objective[t] - dual, rel=1e-8)
+
+
 def test_r_is_zero_from_the_largest_lam_on():
     A, Y, _ = make_problem(30, 12, 4, T=3)
     silent = np.array([np.linalg.norm(y) ** 2 / y.size for y in Y])
