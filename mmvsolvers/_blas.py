@@ -153,18 +153,17 @@ def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArra
     T, L, M = Y.shape
     found: list[tuple[NDArray[Any], ...]] = []
     start, size = 0, 0
-    with one_blas_thread():
-        while start < T:
-            with compiled_code():
-                threads = _threads()
-                size = size or max(threads, FIRST_PART // (N * L * (L + M)))
-                part = slice(start, min(start + size, T))
-                begin = time.perf_counter()
-                found.append(solve(part))
-                spent = time.perf_counter() - begin
-            done = part.stop - start
-            start = part.stop
-            size = max(int(min(PART_SECONDS / max(spent, 1e-9), LARGEST_GROWTH) * done) // threads, 1) * threads
+    while start < T:
+        with compiled_code():
+            threads = _threads()
+            size = size or max(threads, FIRST_PART // (N * L * (L + M)))
+            part = slice(start, min(start + size, T))
+            begin = time.perf_counter()
+            found.append(solve(part))
+            spent = time.perf_counter() - begin
+        done = part.stop - start
+        start = part.stop
+        size = max(int(min(PART_SECONDS / max(spent, 1e-9), LARGEST_GROWTH) * done) // threads, 1) * threads
     return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
 
 
