@@ -17,7 +17,7 @@ WEIGHTS, CONFIGURATION, CHECKPOINT, LOG = "weights.safetensors", "configuration.
 TENSORBOARD = "tensorboard"
 
 
-def save_weights(directory: Path, model: AutoEncoder, configuration: Configuration) -> None:
+def save_weights(directory: Path | str, model: AutoEncoder, configuration: Configuration) -> None:
     """Write a trained model's parameters, and the configuration that they belong to beside them.
 
     Examples
@@ -28,18 +28,19 @@ def save_weights(directory: Path, model: AutoEncoder, configuration: Configurati
     >>> from tempfile import TemporaryDirectory
     >>> configuration = mmvnn.Configuration(scenario=scenario, architecture=mmvnn.Architecture(scheme="covariance_nn"))
     >>> with TemporaryDirectory() as folder:
-    ...     mmvnn.save_weights(Path(folder), mmvnn.build(configuration), configuration)
+    ...     mmvnn.save_weights(folder, mmvnn.build(configuration), configuration)
     ...     print(sorted(path.name for path in Path(folder).iterdir()))
     ...
     ['configuration.json', 'weights.safetensors']
     """
+    directory = Path(directory)
     write_configuration(directory, configuration)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     with atomically(directory / WEIGHTS) as stream:
         stream.write(save(tensors))
 
 
-def load_weights(directory: Path) -> tuple[AutoEncoder, Configuration]:
+def load_weights(directory: Path | str) -> tuple[AutoEncoder, Configuration]:
     """Read what `save_weights` wrote.
 
     Raises
@@ -53,16 +54,16 @@ def load_weights(directory: Path) -> tuple[AutoEncoder, Configuration]:
     --------
     >>> import mmvsolvers as mmv, mmvsolvers_nn as mmvnn
     >>> scenario = mmv.Scenario(N=20, L=8, M=4, noise_var=0.1, activity=mmv.IndependentActivity(0.1))
-    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> configuration = mmvnn.Configuration(scenario=scenario, architecture=mmvnn.Architecture(scheme="covariance_nn"))
     >>> with TemporaryDirectory() as folder:
-    ...     mmvnn.save_weights(Path(folder), mmvnn.build(configuration), configuration)
-    ...     model, found = mmvnn.load_weights(Path(folder))
+    ...     mmvnn.save_weights(folder, mmvnn.build(configuration), configuration)
+    ...     model, found = mmvnn.load_weights(folder)
     ...
     >>> found == configuration
     True
     """
+    directory = Path(directory)
     configuration = read_configuration(directory)
     path = directory / WEIGHTS
     if not path.is_file():

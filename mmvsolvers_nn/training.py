@@ -49,7 +49,7 @@ class TrainingError(FloatingPointError):
 
 def train(
     configuration: Configuration,
-    directory: Path,
+    directory: Path | str,
     *,
     device: str | None = None,
     show_progress: bool = False,
@@ -63,7 +63,7 @@ def train(
     ----------
     configuration : Configuration
         What to train.
-    directory : Path
+    directory : Path or str
         Where the run's files are, or go.
     device : str, optional
         Where to compute, such as "cpu" or "cuda:1"; a GPU by default, if there is one.
@@ -97,12 +97,12 @@ def train(
     ...     optimisation=mmvnn.Optimisation(n_train=64, n_validation=64, max_epochs=1),
     ... )
     >>> with TemporaryDirectory() as folder:
-    ...     model = mmvnn.train(configuration, Path(folder), device="cpu")
+    ...     model = mmvnn.train(configuration, folder, device="cpu")
     ...     print((Path(folder) / "weights.safetensors").exists())
     ...
     True
     """
-    place = as_device(device)
+    place, directory = as_device(device), Path(directory)
     with processes(place) as group:
         if configuration.optimisation.batch_size % group.total:
             raise ValueError(
