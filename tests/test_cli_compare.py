@@ -164,7 +164,7 @@ def test_nobody_is_told_the_groups_silently(tmp_path):
     told = {row["solver"]: row["told"] for row in read(path.with_suffix(".csv"))}
     assert list(told) == [solver.name for solver in all_solvers(groups=True)]
     assert all(("groups" in what) == name.endswith("-groups") for name, what in told.items())
-    assert "told noise_var, activity_prob, channel_var, groups: MAP, groups, Gibbs, groups\n" in done.stdout
+    assert "told noise_var, activity_prob, channel_var, groups: MAP, groups; Gibbs, groups\n" in done.stdout
     assert "ε(n)" not in done.stdout
     uneven = run("-s", "map_cd", "-L", 6, "--output", tmp_path / "b.png")
     assert "activity_prob: ε(n) of every device, not their average p\n" in uneven.stdout
