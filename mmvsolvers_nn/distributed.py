@@ -1,6 +1,7 @@
 """Training in several processes, as `torchrun` starts them; a single process takes the same path."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -76,6 +77,9 @@ def processes(device: torch.device) -> Iterator[Processes]:
             yield Processes(distributed.get_rank(), distributed.get_world_size())
         finally:
             distributed.destroy_process_group()
+            # gloo's threads let go of the last messages after this, for which they need the interpreter: where Python
+            # ends meanwhile, the process aborts
+            time.sleep(0.1)
 
 
 def selected(device: torch.device) -> AbstractContextManager[Any]:
