@@ -64,7 +64,8 @@ def map_cd(
         σ², the noise variance of one complex entry of Y. "estimate" minimises over σ² too, not with
         ``groups`` or ``couplings``; see Notes.
     activity_prob : float or array_like of shape (N,)
-        ε, the probability that a device is active, strictly between 0 and 1.
+        ε, the probability that a device is active, strictly between 0 and 1. With ``couplings``, the probability while
+        all other devices are silent.
     channel_var : float or array_like of shape (N,)
         g, the variance of a device's channel.
     groups : array_like of int, shape (N,), optional
