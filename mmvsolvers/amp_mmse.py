@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import (
@@ -16,7 +17,6 @@ from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
     PROBABILITY,
-    Batch,
     as_choice,
     as_count,
     as_groups,

@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import matched_powers, mean_power
-from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar, is_estimated
+from mmvsolvers.validation import NON_NEGATIVE, as_count, as_scalar, is_estimated
 
 # The largest N whose N×N Gram matrix is kept, once for the whole batch: 128 MiB in double precision.
 GRAM_LIMIT = 4096

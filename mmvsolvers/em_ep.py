@@ -7,17 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import mean_power
-from mmvsolvers.validation import (
-    NON_NEGATIVE,
-    POSITIVE,
-    PROBABILITY,
-    Batch,
-    as_count,
-    as_scalar,
-    is_estimated,
-)
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, is_estimated
 
 # What is learned starts from the activity that half the pilot length would bear, and from noise of this share of Y.
 NOISE_SHARE = 0.1

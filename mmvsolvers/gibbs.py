@@ -10,19 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
-from mmvsolvers.validation import (
-    NON_NEGATIVE,
-    POSITIVE,
-    PROBABILITY,
-    Batch,
-    as_count,
-    as_couplings,
-    as_groups,
-    as_scalar,
-)
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_couplings, as_groups, as_scalar
 
 # The first sweeps, this share of all, are not averaged.
 BURN_IN = 0.1

@@ -9,20 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
 from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scores import matched_powers, row_scores
-from mmvsolvers.validation import (
-    NON_NEGATIVE,
-    POSITIVE,
-    Batch,
-    as_array,
-    as_choice,
-    as_groups,
-    as_per_device,
-    as_prepared,
-)
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_array, as_choice, as_groups, as_per_device, as_prepared
 
 DEFAULT_LAM_FRACTION = 0.05
 # Rotated pilots, a_nᵀ, a_nᴴ (N, L) and ‖a_n‖² (N,), and the rotations (K_g, K_g).

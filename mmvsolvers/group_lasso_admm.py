@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.group_lasso import (
     Blocks,
     divide_by_weights,
@@ -18,7 +19,7 @@ from mmvsolvers.group_lasso import (
 )
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
-from mmvsolvers.validation import NON_NEGATIVE, Batch, as_count, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, as_count, as_scalar
 
 
 def group_lasso_admm(

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.group_lasso import (
     Blocks,
     divide_by_weights,
@@ -20,7 +21,7 @@ from mmvsolvers.group_lasso import (
 )
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import row_scores
-from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, Batch, as_array, as_count, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, PROBABILITY, as_array, as_count, as_scalar
 
 
 def group_lasso_bcd(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import compiled_code, solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scores import mean_power
 from mmvsolvers.validation import (
@@ -18,7 +19,6 @@ from mmvsolvers.validation import (
     POSITIVE,
     POSITIVE_OR_INF,
     PROBABILITY,
-    Batch,
     as_array,
     as_choice,
     as_count,

@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.likelihood import even_powers, log_det_unit
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_choice, as_count, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
 
 
 def m_sbl(

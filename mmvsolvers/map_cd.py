@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
 from mmvsolvers.likelihood import maximise_posterior, whitened_likelihood
 from mmvsolvers.result import SolverResult, warn_about
@@ -17,7 +18,6 @@ from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
     PROBABILITY,
-    Batch,
     as_count,
     as_couplings,
     as_groups,

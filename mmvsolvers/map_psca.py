@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from mmvsolvers.batch import Batch
 from mmvsolvers.likelihood import maximise_posterior
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.validation import Batch
 
 
 def map_psca(

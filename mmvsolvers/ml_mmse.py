@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
+from mmvsolvers.batch import Batch
 from mmvsolvers.likelihood import likeliest_noise
 from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.thresholds import as_activity
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, Batch, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_scalar
 
 
 def ml_mmse(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mmvsolvers.validation import Batch
+from mmvsolvers.batch import Batch
 
 # AᴴY of a batch is computed for as many problems at a time as have this many entries together.
 ENTRIES = 2**18
