@@ -166,6 +166,6 @@ def amp_mmse(
 def _scaled(batch: Batch, own: bool) -> tuple[NDArray[np.complexfloating], ...]:
     """Return the pilots of the scaled model, their adjoint, and by what its rows exceed X's: ‖a_n‖/√L, (N,)."""
     root = batch.real_dtype.type(np.sqrt(batch.A.shape[0]))
-    norms = np.linalg.norm(batch.A, axis=0) if own else np.full(batch.N, root)
+    norms = batch.pilots.norms if own else np.full(batch.N, root)
     scaled = np.ascontiguousarray(batch.A / norms, batch.complex_dtype)
     return scaled, np.ascontiguousarray(scaled.conj().T), norms / root

@@ -45,7 +45,8 @@ def bayes(scenario: Scenario | ActivityModel, data: MMVData) -> SolverResult:
     Raises
     ------
     ValueError
-        For channels of a scenario that are not Gaussian and independent, of variances that solvers know.
+        For activity models other than the three of which the posterior is known, and channels that are not Gaussian and
+        independent, of variances that solvers know.
 
     References
     ----------
@@ -64,13 +65,18 @@ def bayes(scenario: Scenario | ActivityModel, data: MMVData) -> SolverResult:
     if isinstance(scenario, Scenario):
         _check_channel(scenario.channel)
         activity = scenario.activity
+    if not isinstance(activity, IndependentActivity | GroupActivity | SingleActiveGroup):
+        raise ValueError(
+            "scenario must have independent devices, independent groups or a single active group, whose posterior is "
+            f"known; got {type(activity).__name__}"
+        )
     groups = getattr(activity, "groups", None)
     labels = None if groups is None else groups(data.N)
     if isinstance(activity, SingleActiveGroup) and labels is not None:
         probability, X = _one_of(data, labels)
         return SolverResult.unoptimised(X.astype(data.Y.dtype), probability[:, labels].astype(data.Y.real.dtype))
     units = np.arange(data.N) if labels is None else np.unique(labels, return_inverse=True)[1]
-    if units.max() < FEW and isinstance(activity, IndependentActivity | GroupActivity):
+    if units.max() < FEW:
         probability, X = _all_of(data, units)
         return SolverResult.unoptimised(X.astype(data.Y.dtype), probability[:, units].astype(data.Y.real.dtype))
     return gibbs(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmvsolvers.normal import complex_normal
 from mmvsolvers.validation import (
+    DECIBELS,
     NON_NEGATIVE,
     POSITIVE,
     Range,
@@ -29,7 +30,6 @@ from mmvsolvers.validation import (
 )
 
 _CORRELATION = Range("at least 0 and below 1", lambda value: (value >= 0) & (value < 1))
-_DECIBELS = Range("between -300 and 300", lambda value: np.abs(value) <= 300)
 # Distance of a hexagon's edges over that of its corners.
 _INNER = np.sqrt(3) / 2
 
@@ -156,7 +156,7 @@ class Rician:
 
     def __post_init__(self) -> None:
         """Reject values outside their range; keep arrays as tuples."""
-        as_scalar("k_factor_db", self.k_factor_db, _DECIBELS)
+        as_scalar("k_factor_db", self.k_factor_db, DECIBELS)
         as_choice("line_of_sight", self.line_of_sight, ("array", "random"))
         object.__setattr__(self, "channel_var", Rayleigh(self.channel_var).channel_var)
 
@@ -241,7 +241,7 @@ class CellFading:
             as_scalar(name, getattr(self, name), POSITIVE)
         as_scalar("shadowing_db", self.shadowing_db, NON_NEGATIVE)
         for name in ("transmit_dbm", "noise_dbm_hz"):
-            as_scalar(name, getattr(self, name), _DECIBELS)
+            as_scalar(name, getattr(self, name), DECIBELS)
         as_choice("shape", self.shape, ("disc", "hexagon"))
         # Within a hexagon every direction must have room between the two distances.
         if self.min_distance >= self.radius * (1.0 if self.shape == "disc" else _INNER):

@@ -41,16 +41,18 @@ class Samples:
 
     def draw(self, scenario: Scenario, draw: int) -> tuple[MMVData, MMVData]:
         """Return training and test data over the ``draw``-th pilots; the same for every solver."""
-        rng = np.random.default_rng((self.seed, scenario.L, draw))
-        train = scenario.draw(rng, self.n_train)
+        rng, train = self._begin(scenario, draw)
         return train, scenario.draw(rng, self.n_test, pilots=train.A)
 
     def batches(self, scenario: Scenario, draw: int) -> Iterator[MMVData]:
         """Yield test data over the ``draw``-th pilots without end, beginning with those that :meth:`draw` returns."""
-        rng = np.random.default_rng((self.seed, scenario.L, draw))
-        train = scenario.draw(rng, self.n_train)
+        rng, train = self._begin(scenario, draw)
         while True:
             yield scenario.draw(rng, self.n_test, pilots=train.A)
+
+    def _begin(self, scenario: Scenario, draw: int) -> tuple[np.random.Generator, MMVData]:
+        rng = np.random.default_rng((self.seed, scenario.L, draw))
+        return rng, scenario.draw(rng, self.n_train)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,11 +166,11 @@ class _Trial:
 
     def __init__(self, solver: Decoder, train: MMVData, options: dict[str, Any]) -> None:
         self.solver, self.options, self.N = solver, options, train.A.shape[1]
-        stand_in = {"threshold": 0.0} if "threshold" in getattr(solver, "needs", ()) else {}
+        told = stand_in(solver)
         # The run on the training data also compiles the solver, so that the clock below sees none of that.
-        result, _ = self._solve(train, stand_in | options)
+        result, _ = self._solve(train, told | options)
         self.threshold = best_threshold(result.score, train.activity)
-        if stand_in:
+        if told:
             options.setdefault("threshold", max(self.threshold, 0.0))
         self.seconds = 0.0
         self.counts: dict[str, NDArray[np.float64]] = {}
@@ -226,12 +226,22 @@ class _Trial:
         )
 
     def _solve(self, data: MMVData, options: dict[str, Any]) -> tuple[SolverResult, float]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            warnings.simplefilter("ignore", DivergenceWarning)
-            start = time.perf_counter()
-            result = self.solver.solve(data, **options)
-            return result, time.perf_counter() - start
+        start = time.perf_counter()
+        result = solve_quietly(self.solver, data, options)
+        return result, time.perf_counter() - start
+
+
+def stand_in(solver: Decoder) -> dict[str, float]:
+    """Return what stands in for a threshold that the solver has for itself; its scores must not depend on it."""
+    return {"threshold": 0.0} if "threshold" in getattr(solver, "needs", ()) else {}
+
+
+def solve_quietly(solver: Decoder, data: MMVData, options: dict[str, Any]) -> SolverResult:
+    """Solve without warnings of what the result says, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DivergenceWarning)
+        return solver.solve(data, **options)
 
 
 def average(draws: list[Evaluation]) -> Evaluation:

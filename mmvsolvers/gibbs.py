@@ -14,7 +14,7 @@ from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_couplings, as_groups, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, as_structure
 
 # The first sweeps, this share of all, are not averaged.
 BURN_IN = 0.1
@@ -98,16 +98,13 @@ def gibbs(
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     seeds = np.random.SeedSequence(as_count("seed", seed, 0)).generate_state(2, np.uint64)
-    label = as_groups(groups, batch.N, prob)
-    pairs = as_couplings(couplings, batch.N)
-    if groups is not None and couplings is not None:
-        raise ValueError("couplings must not be given together with groups; couplings alone can say both")
+    label, pairs = as_structure(groups, couplings, batch.N, prob)
     order, first = by_group(label)
     start = np.zeros((batch.T, 2, first.size - 1), np.bool_)
     start[:, 1] = True
-    if groups is None and couplings is None:
+    if first.size - 1 == batch.N and couplings is None:
         relaxed = map_cd(batch.pilots, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
-        start[:, 0] = relaxed > 0
+        start[:, 0] = relaxed[:, order] > 0
     log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
     weight = 1.0 if batch.A.dtype.kind == "c" else 0.5
     burn_in = int(BURN_IN * max_iter)

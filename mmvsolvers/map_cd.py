@@ -14,16 +14,7 @@ from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
 from mmvsolvers.likelihood import maximise_posterior, whitened_likelihood
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.validation import (
-    NON_NEGATIVE,
-    POSITIVE,
-    PROBABILITY,
-    as_count,
-    as_couplings,
-    as_groups,
-    as_scalar,
-    is_estimated,
-)
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, as_structure, is_estimated
 
 # Where rounding errors of what silence leaves unexplained exceed this, an objective counted from silence is not told.
 CANCELLATION = 1e-7
@@ -127,9 +118,7 @@ def map_cd(
     batch = Batch.of(A, Y)
     prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
     gain = batch.per_device("channel_var", channel_var, POSITIVE)
-    group, pairs = as_groups(groups, batch.N, prob), as_couplings(couplings, batch.N)
-    if groups is not None and couplings is not None:
-        raise ValueError("couplings must not be given together with groups; couplings alone can say both")
+    group, pairs = as_structure(groups, couplings, batch.N, prob)
     if group.max() + 1 < batch.N or couplings is not None:
         for name, value in (("upper", upper), ("gamma0", gamma0)):
             if value is not None:

@@ -1,16 +1,15 @@
 """Which pilot length suffices? Theory first, without solving a problem, then a short simulation around its answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmvsolvers._blas import one_blas_thread
 from mmvsolvers.activity import IndependentActivity
-from mmvsolvers.evaluation import average, evaluate
+from mmvsolvers.comparison import Samples, compare
 from mmvsolvers.identifiability import identifiable, predict_ml
 from mmvsolvers.metrics import Estimate, error_rate
 from mmvsolvers.pilots import draw_pilots
@@ -90,7 +89,7 @@ class Plan:
     length: int | None = None
 
 
-def plan(demand: Demand, solver: Solver, options: Mapping[str, Any] | None = None) -> Plan:
+def plan(demand: Demand, solver: Solver) -> Plan:
     """Find the shortest pilots with which ``solver`` reaches the target.
 
     Parameters
@@ -100,8 +99,6 @@ def plan(demand: Demand, solver: Solver, options: Mapping[str, Any] | None = Non
     solver : Solver
         Who is to detect; its simulation starts where the theory of ML, or of AMP for solvers that recover the signal,
         says that the target is reached.
-    options : mapping, optional
-        Keyword arguments of the solver.
 
     Returns
     -------
@@ -112,7 +109,7 @@ def plan(demand: Demand, solver: Solver, options: Mapping[str, Any] | None = Non
     simulated: dict[int, Estimate] = {}
 
     def error_of_solver(L: int) -> float:
-        simulated[L] = simulate(demand, L, solver, options)
+        simulated[L] = simulate(demand, L, solver)
         return simulated[L].mean
 
     amp_length = shortest(recorded(amp, lambda L: amp_error_rate(demand, L)), demand, demand.N // 4)
@@ -200,16 +197,12 @@ def identifiable_share(demand: Demand, L: int, T: int = 10) -> float:
     return float(identifiable(A, active).mean())
 
 
-def simulate(demand: Demand, L: int, solver: Solver, options: Mapping[str, Any] | None) -> Estimate:
+def simulate(demand: Demand, L: int, solver: Solver) -> Estimate:
     """Measure the error rate of a solver over several draws of the pilots, thresholds learned on other samples."""
     T = int(np.clip(_ERRORS / (demand.N * demand.target), 100, _MOST_SAMPLES)) // _DRAWS
-    found, scenario = [], replace(demand.scenario, L=L)
-    for draw in range(_DRAWS):
-        rng = np.random.default_rng((demand.seed, L, draw))
-        train = scenario.draw(rng, T)
-        test = scenario.draw(rng, T, pilots=train.A)
-        found.append(evaluate(solver, train, test, **(options or {})))
-    return average(found).error_rate
+    samples = Samples(n_train=T, n_test=T, n_draws=_DRAWS, seed=demand.seed)
+    (row,) = compare([replace(demand.scenario, L=L)], samples, [solver])
+    return row.evaluation.error_rate
 
 
 def phase_diagram(demand: Demand, activities: NDArray[np.float64]) -> dict[str, list[int | None]]:

@@ -1,6 +1,5 @@
 """Missed detection against false alarm, solvers side by side."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mmvsolvers._versions import versions
+from mmvsolvers.evaluation import solve_quietly, stand_in
 from mmvsolvers.metrics import Estimate, false_alarm, missed_detection
 from mmvsolvers.registry import Solver, as_solver
-from mmvsolvers.result import ConvergenceWarning, DivergenceWarning
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.sweep import columns_of
 from mmvsolvers.thresholds import operating_points
@@ -71,14 +70,8 @@ def measure_curves(
     data = [scenario.draw(np.random.default_rng((seed, draw)), n_samples) for draw in range(n_draws)]
     activity = np.concatenate([part.activity for part in data])
     for solver in map(as_solver, solvers):
-        # Scores must not depend on a threshold that the solver has for itself.
-        chosen = ({"threshold": 0.0} if "threshold" in solver.needs else {}) | dict(
-            (options or {}).get(solver.name, {})
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            warnings.simplefilter("ignore", DivergenceWarning)
-            score = np.concatenate([solver.solve(part, **chosen).score for part in data])
+        chosen = stand_in(solver) | dict((options or {}).get(solver.name, {}))
+        score = np.concatenate([solve_quietly(solver, part, chosen).score for part in data])
         threshold, _, alarms = operating_points(score, activity)
         rates = np.geomspace(1, max(alarms[-1], 1), POINTS)
         picked = np.unique(np.searchsorted(alarms, rates, side="right") - 1)

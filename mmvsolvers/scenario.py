@@ -14,6 +14,7 @@ from mmvsolvers.data import MMVData
 from mmvsolvers.normal import complex_normal
 from mmvsolvers.pilots import PILOTS, draw_pilots
 from mmvsolvers.validation import (
+    DECIBELS,
     NON_NEGATIVE,
     POSITIVE,
     UNIT_INTERVAL,
@@ -27,7 +28,6 @@ from mmvsolvers.validation import (
 )
 
 _RAYLEIGH = Rayleigh()
-_DECIBELS = Range("between -300 and 300", lambda value: np.abs(value) <= 300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -99,7 +99,7 @@ class Scenario:
         if self.noise_var is not None:
             object.__setattr__(self, "noise_var", as_scalar("noise_var", self.noise_var, POSITIVE))
         if self.snr_db is not None:
-            object.__setattr__(self, "snr_db", as_scalar("snr_db", self.snr_db, _DECIBELS))
+            object.__setattr__(self, "snr_db", as_scalar("snr_db", self.snr_db, DECIBELS))
         object.__setattr__(self, "pilots", self._as_kind_or_array(self.pilots))
         self._marginal()
 

@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.validation import FINITE, Range, as_real, as_scalar
-
-_RATE = Range("from 0 to 1", lambda value: (value >= 0) & (value <= 1))
+from mmvsolvers.validation import FINITE, UNIT_INTERVAL, as_real, as_scalar
 
 
 class EqualError(NamedTuple):
@@ -112,10 +110,10 @@ def threshold_at(
     threshold, missed, alarms = operating_points(score, activity)
     match false_alarm, missed_detection:
         case (_, None) if false_alarm is not None:
-            rate = as_scalar("false_alarm", false_alarm, _RATE)
+            rate = as_scalar("false_alarm", false_alarm, UNIT_INTERVAL)
             return float(threshold[np.flatnonzero(_shares("idle", alarms, alarms[-1]) <= rate)[-1]])
         case (None, _) if missed_detection is not None:
-            rate = as_scalar("missed_detection", missed_detection, _RATE)
+            rate = as_scalar("missed_detection", missed_detection, UNIT_INTERVAL)
             return float(threshold[np.flatnonzero(_shares("active", missed, missed[0]) <= rate)[0]])
     raise ValueError("exactly one of false_alarm and missed_detection must be given")
 

@@ -30,6 +30,7 @@ NON_NEGATIVE = Range("finite and non-negative", lambda value: value >= 0)
 PROBABILITY = Range("strictly between 0 and 1", lambda value: (value > 0) & (value < 1))
 UNIT_INTERVAL = Range("between 0 and 1", lambda value: (value >= 0) & (value <= 1))
 FRACTION = Range("above 0 and at most 1", lambda value: (value > 0) & (value <= 1))
+DECIBELS = Range("between -300 and 300", lambda value: np.abs(value) <= 300)
 FINITE = Range("real", np.isfinite)
 
 
@@ -161,6 +162,15 @@ def as_couplings(couplings: ArrayLike | None, N: int) -> NDArray[np.float64]:
     if np.diag(pairs).any() or not np.array_equal(pairs, pairs.T):
         raise ValueError("couplings must be symmetric with a zero diagonal")
     return np.ascontiguousarray(pairs)
+
+
+def as_structure(
+    groups: ArrayLike | None, couplings: ArrayLike | None, N: int, prob: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the groups and the couplings of N devices, of which a prior has one kind at most."""
+    if groups is not None and couplings is not None:
+        raise ValueError("couplings must not be given together with groups; couplings alone can say both")
+    return as_groups(groups, N, prob), as_couplings(couplings, N)
 
 
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:

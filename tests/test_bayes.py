@@ -71,5 +71,12 @@ def test_a_scenario_says_its_activity_and_has_channels_of_a_known_posterior():
     data = scenario.draw(np.random.default_rng(0), 3)
     np.testing.assert_array_equal(mmv.bayes(scenario, data).X, mmv.bayes(scenario.activity, data).X)
     for channel in (mmv.Rician(), mmv.Rayleigh(antenna_correlation=0.5), mmv.CellFading(known=False)):
-        with pytest.raises(ValueError, match="scenario must have Rayleigh channels"):
+        with pytest.raises(ValueError, match=r"scenario must have Rayleigh channels"):
             mmv.bayes(replace(scenario, channel=channel), data)
+
+
+def test_refuses_activities_whose_posterior_it_does_not_know():
+    scenario = mmv.Scenario(N=12, L=6, M=2, noise_var=0.1, activity=mmv.FixedActivity(3))
+    data = scenario.draw(np.random.default_rng(0), 2)
+    with pytest.raises(ValueError, match=r"scenario must have independent devices, .* got FixedActivity"):
+        mmv.bayes(scenario, data)

@@ -109,3 +109,10 @@ def test_bad_input(options, error, words):
         mmv.gibbs(A, Y, 0.1, 0.1, **options)
     with pytest.raises(ValueError, match="activity_prob must be constant within a group"):
         mmv.gibbs(A, Y, 0.1, np.linspace(0.1, 0.2, 6), groups=np.zeros(6, int))
+
+
+def test_groups_of_one_device_are_no_groups():
+    A, Y, _ = make_problem(20, 8, 2)
+    plain = mmv.gibbs(A, Y, 0.1, 0.2, max_iter=30)
+    told = mmv.gibbs(A, Y, 0.1, 0.2, groups=np.arange(20), max_iter=30)
+    np.testing.assert_array_equal(told.score, plain.score)

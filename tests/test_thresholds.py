@@ -131,7 +131,7 @@ def test_a_rate_is_held_and_no_better_threshold_holds_it(case, rate):
     [
         ([1, 0], {}, "exactly one of false_alarm and missed_detection must be given"),
         ([1, 0], {"false_alarm": 0.1, "missed_detection": 0.1}, "exactly one of"),
-        ([1, 0], {"false_alarm": 1.5}, "false_alarm must be from 0 to 1"),
+        ([1, 0], {"false_alarm": 1.5}, "false_alarm must be between 0 and 1"),
         ([1, 1], {"false_alarm": 0.1}, "activity must hold an idle device"),
         ([0, 0], {"missed_detection": 0.1}, "activity must hold an active device"),
     ],

@@ -13,6 +13,13 @@ CASES = {
     "group_lasso_admm": ({"lam": 2.0}, {"lam": (1, 1)}, 2),
     "amp_mmse": ({"activity_prob": 0.1, "channel_var": 1.0}, {"channel_var": (-2, 2)}, 2),
     "ml_cd": ({"noise_var": 0.1}, {"noise_var": (0, 2)}, 0),
+    "ml_psca": ({"noise_var": 0.1}, {"noise_var": (0, 2)}, 0),
+    "map_psca": (
+        {"noise_var": 0.1, "activity_prob": 0.1, "channel_var": 1.0},
+        {"noise_var": (0, 2), "channel_var": (-2, 2)},
+        0,
+    ),
+    "em_ep": ({}, {}, 0),
     "map_cd": (
         {"noise_var": 0.1, "activity_prob": 0.1, "channel_var": 1.0},
         {"noise_var": (0, 2), "channel_var": (-2, 2)},
@@ -32,7 +39,7 @@ CASES = {
         0,
     ),
 }
-PURE_SCORES = ("map_cd", "gibbs")
+PURE_SCORES = ("map_cd", "map_psca", "gibbs", "em_ep")
 every_solver = pytest.mark.parametrize("name", CASES)
 
 
@@ -41,6 +48,10 @@ def run(name, A, Y, of_A=0, of_Y=0):
     scaled = {key: np.ldexp(value, np.dot(powers.get(key, (0, 0)), (of_A, of_Y))) for key, value in options.items()}
     scaled = {key: int(value) if key == "max_iter" else value for key, value in scaled.items()}
     return getattr(mmv, name)(A * A.dtype.type(2.0**of_A), Y * Y.dtype.type(2.0**of_Y), **scaled)
+
+
+def test_no_solver_is_forgotten():
+    assert CASES.keys() == mmv.SOLVERS.keys()
 
 
 @every_solver

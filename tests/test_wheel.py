@@ -15,7 +15,9 @@ def test_brings_its_types(package):
 
 def test_brings_its_commands():
     assert [entry.name for entry in entry_points(group="console_scripts", name="mmv")] == ["mmv"]
-    for entry in entry_points(group="mmvsolvers.commands"):
+    commands = entry_points(group="mmvsolvers.commands")
+    assert commands.names == {"train", "evaluate", "export", "coupling", "reproduce"}
+    for entry in commands:
         assert callable(entry.load())
 
 

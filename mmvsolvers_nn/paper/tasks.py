@@ -220,11 +220,9 @@ class Timing:
         entry = SCHEMES[scheme]
         if not entry.is_learned:
             options = {**entry.options, "max_iter": paper_iterations(scheme), "tol": 0.0}
-            return (
-                classical(entry, self.scenario),
-                data,
-                options | ({"threshold": 0.5} if entry.solver == "ml_mmse" else {}),
-            )
+            solver = classical(entry, self.scenario)
+            needs_threshold = "threshold" in getattr(solver, "needs", ())
+            return solver, data, options | ({"threshold": 0.5} if needs_threshold else {})
         from mmvsolvers_nn import Architecture, Configuration, Optimisation, build
         from mmvsolvers_nn.evaluation import LearnedSolver
 
