@@ -253,9 +253,15 @@ class Configuration:
     optimisation: Optimisation = field(default_factory=Optimisation)
 
     def __post_init__(self) -> None:
-        """Reject pilots that are not there."""
+        """Reject pilots that are not there, and stages of more iterations than the scheme has."""
         if self.architecture.pilots == "given" and isinstance(self.scenario.pilots, str):
             raise ValueError(f"pilots='given' needs a scenario with pilots of its own; it has {self.scenario.pilots!r}")
+        most = self.architecture.U
+        longer = [U for U, _ in self.optimisation.curriculum if most is not None and most < U]
+        if longer:
+            raise ValueError(
+                f"curriculum must have stages of at most U={most} iterations; got {', '.join(map(str, longer))}"
+            )
 
     def to_json(self) -> str:
         """Write the configuration as JSON text; see :func:`mmvsolvers.to_json` for own activity and channel classes."""

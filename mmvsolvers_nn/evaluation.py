@@ -49,7 +49,7 @@ class LearnedSolver:
         scheme = find_scheme(configuration.architecture.scheme)
         self.name, self.label, self.recovers_signal = scheme.name, scheme.label, scheme.recovers_signal
         self.compared_with = scheme.compared_with
-        self.n_iter = configuration.architecture.U or 0
+        self.n_iter = model.decoder.approximation.U
 
     @property
     def pilots(self) -> NDArray[Any]:

@@ -127,6 +127,7 @@ class _Run:
         self.configuration, self.directory, self.device, self.group = configuration, directory, device, group
         self.options = configuration.optimisation
         self.model = build(configuration)
+        self.n_iter = self.model.decoder.approximation.U
         self.sampler = Sampler(configuration.scenario, self.options, self.model.encoder().detach().numpy())
         self.model = self.model.to(device)
         self.optimizer = torch.optim.Adam(
@@ -181,12 +182,12 @@ class _Run:
     @property
     def _iterations(self) -> int:
         """Iterations of the stage at hand."""
-        return self.options.iterations_at(self.epoch, self.configuration.architecture.U or 0)
+        return self.options.iterations_at(self.epoch, self.n_iter)
 
     def conclude(self) -> AutoEncoder:
         """Return the best model with its threshold, and write its weights."""
         self.model.load_state_dict(self.best_weights)
-        self.model.decoder.approximation.U = self.configuration.architecture.U or 0
+        self.model.decoder.approximation.U = self.n_iter
         self.model.eval()
         samples = self.sampler.for_threshold().to(self.device)
         with torch.no_grad():
@@ -270,8 +271,7 @@ class _Run:
         try:
             self.model.load_state_dict(state["best_weights"])  # to see that they fit
             self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            _check_moments(self.optimizer)
+            _load_moments(self.optimizer, state["optimizer"])
             self.best_weights = {name: value.to(self.device) for name, value in state["best_weights"].items()}
             self.best_epoch, self.best_loss = int(state["best_epoch"]), float(state["best_loss"])
             self.step = int(state["step"])
@@ -290,8 +290,20 @@ def _claim(directory: Path, configuration: Configuration, held: ExitStack) -> No
         raise ValueError(f"{directory} holds a run of another configuration; choose another directory or remove it")
 
 
-def _check_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Raise ValueError where what was loaded is of other shapes than the parameters, which torch finds out later."""
+def _load_moments(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load what an optimiser remembers of the parameters; how it steps, and on which device, is this run's.
+
+    A captured step reads the learning rates where they lay when it was captured: they must stay on the device.
+
+    Raises
+    ------
+    ValueError
+        Where the moments are of other shapes than the parameters, which torch finds out later.
+    """
+    own = [dict(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, settings in zip(optimizer.param_groups, own, strict=True):
+        group.update(settings)
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
             if value.ndim and value.shape != parameter.shape:

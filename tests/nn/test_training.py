@@ -14,12 +14,14 @@ from safetensors.torch import load_file
 
 from mmvsolvers import GroupActivity, IndependentActivity, Scenario, SingleActiveGroup
 from mmvsolvers_nn import training
+from mmvsolvers_nn.autoencoders import MAPNN
 from mmvsolvers_nn.configuration import Architecture, Configuration, Optimisation, build
 from mmvsolvers_nn.distributed import Processes
-from mmvsolvers_nn.files import load_weights
+from mmvsolvers_nn.evaluation import LearnedSolver
+from mmvsolvers_nn.files import load_checkpoint, load_weights
 from mmvsolvers_nn.reporting import Reporter
 from mmvsolvers_nn.sampling import Sampler
-from mmvsolvers_nn.schemes import SCHEMES
+from mmvsolvers_nn.schemes import SCHEMES, Scheme
 from mmvsolvers_nn.steps import TrainingStep
 from mmvsolvers_nn.training import TrainingError, train
 
@@ -119,6 +121,43 @@ def test_a_curriculum_begins_with_fewer_iterations_and_is_judged_by_its_last_sta
     assert iterations == [1, 2, 3, 3, 3]
     assert model.decoder.approximation.U == 3
     assert [line["best_epoch"] for line in log_of(tmp_path)] == [1, 1, 3, 4, 4]
+
+
+def test_a_curriculum_has_no_more_iterations_than_the_scheme():
+    options = replace(QUICK, curriculum=((4, 1), (2, 1), (5, 1)))
+    with pytest.raises(ValueError, match="curriculum must have stages of at most U=3 iterations; got 4, 5"):
+        configuration("coupled_amp_nn", options)
+    assert configuration("coupled_amp_nn", options, U=5).optimisation is options
+
+
+def two_sweeps(A, noise_var, activity_prob, **parts):
+    """An own scheme's network, whose iterations are no option."""
+    return MAPNN(A, noise_var, activity_prob, U=2, V=0, **parts)
+
+
+OWN = Scheme(name="own", label="own", model=two_sweeps, needs=("noise_var", "activity_prob"))
+
+
+def test_an_own_scheme_without_the_option_runs_its_own_iterations(tmp_path, monkeypatch):
+    iterations = []
+
+    def validation_loss(run, samples):
+        iterations.append(run.model.decoder.approximation.U)
+        return 1.0
+
+    monkeypatch.setattr(training._Run, "_validation_loss", validation_loss)
+    wanted = Configuration(
+        scenario=SCENARIO,
+        architecture=Architecture(scheme=f"{__name__}:OWN"),
+        optimisation=replace(QUICK, n_train=32, max_epochs=3, curriculum=((1, 1),)),
+    )
+    model = train(wanted, tmp_path, device="cpu")
+    assert iterations == [1, 2, 2]
+    assert model.decoder.approximation.U == 2
+    solver = LearnedSolver(model, wanted)
+    found = solver.solve(SCENARIO.draw(np.random.default_rng(0), 3, pilots=solver.pilots, dtype=np.complex64))
+    assert (found.n_iter == 2).all()
+    assert found.score.any()
 
 
 def test_a_curriculum_leaves_an_epoch_for_the_last_stage():
@@ -307,6 +346,30 @@ def test_shares_of_the_processes_make_up_the_batch():
     parts = [batch.share(rank, 3).X for rank in range(3)]
     assert sum(map(len, parts)) == len(batch.X)
     assert torch.equal(parts[1][0], batch.X[1])
+
+
+def test_a_resumed_run_steps_as_this_device_has_to(tmp_path):
+    """Captured steps read learning rates on the device, and need the switch that another device's runs have not."""
+    run = training._Run(configuration(), tmp_path, torch.device("cpu"), Processes())
+    rates = [group["lr"] for group in run.optimizer.param_groups]
+    for number in range(2):
+        run.training_step(run.sampler.batch(number))
+    run._save()
+    state = load_checkpoint(tmp_path)
+    for group in state["optimizer"]["param_groups"]:
+        group |= {"lr": torch.zeros((), device="meta"), "capturable": True}
+    resumed = training._Run(configuration(), tmp_path, torch.device("cpu"), Processes())
+    resumed._load(state)
+    for group, rate in zip(resumed.optimizer.param_groups, rates, strict=True):
+        assert (group["lr"].device, group["lr"].dtype) == (rate.device, rate.dtype)
+        assert not group["capturable"]
+    for old, new in zip(state_of(run.training_step), state_of(resumed.training_step), strict=True):
+        assert torch.equal(old, new)
+    resumed.optimizer.param_groups[0]["lr"].fill_(0.1)
+    before = [parameter.detach().clone() for parameter in resumed.optimizer.param_groups[0]["params"]]
+    resumed.training_step(resumed.sampler.batch(2))
+    after = resumed.optimizer.param_groups[0]["params"]
+    assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
 def test_no_pickled_object_is_ever_loaded(tmp_path):
