@@ -1,11 +1,13 @@
 """How the documentation is built: ``sphinx-build -W docs build/site``, offline."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import mmvsolvers
+import mmvsolvers_nn
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
@@ -18,6 +20,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "myst_parser",
     "numpydoc",
@@ -53,7 +56,30 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
 }
 numpydoc_show_class_members = False
-numpydoc_xref_param_type = False
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # links for the names below alone: docstrings say types in words
+numpydoc_xref_aliases = {
+    **{
+        name: f"{package.__name__}.{name}"
+        for package in (mmvsolvers, mmvsolvers_nn)
+        for name in package.__all__
+        if inspect.isclass(getattr(package, name))
+    },
+    "array_like": "numpy.typing.ArrayLike",
+    "ndarray": "numpy.ndarray",
+    "Path": "pathlib.Path",
+    "Tensor": "torch.Tensor",
+    "numpy.random.Generator": ":class:`numpy.random.Generator`",
+    # numbers and words are not worth a link
+    **{name: name for name in ("bool", "dict", "float", "int", "list", "str", "tuple")},
+    **{name: f"collections.abc.{name.capitalize()}" for name in ("iterable", "mapping", "sequence")},
+}
+# What of other projects is linked to, by inventories that need no network; a test imports their names.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3/", "inventories/python.txt"),
+    "numpy": ("https://numpy.org/doc/stable/", "inventories/numpy.txt"),
+    "torch": ("https://docs.pytorch.org/docs/stable/", "inventories/torch.txt"),
+}
 myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing", "myst.header"]
 

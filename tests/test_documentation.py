@@ -13,6 +13,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 from textwrap import dedent
 
 import matplotlib
@@ -92,6 +93,15 @@ def test_the_python_of_the_readme_works(capsys):
     for body in blocks:
         run_python(body, "README.md", namespace)
     assert "0.00" in capsys.readouterr().out
+
+
+def test_what_is_linked_to_of_other_projects_exists():
+    inventories = sorted((ROOT / "docs" / "inventories").glob("*.txt"))
+    assert inventories
+    for line in (line for file in inventories for line in file.read_text().splitlines() if not line.startswith("#")):
+        name, _, page = line.split()
+        assert page.endswith(".html")
+        resolve_name(name if "." in name else f"builtins:{name}")  # raises where there is none
 
 
 @pytest.mark.needs("sphinx")
