@@ -25,6 +25,7 @@ from mmvsolvers.validation import (
     as_pilots,
     as_real,
     as_scalar,
+    missing_methods,
 )
 
 _RAYLEIGH = Rayleigh()
@@ -86,12 +87,8 @@ class Scenario:
         """Reject what gives no data; keep the pilots as a read-only copy."""
         for name in ("N", "L", "M"):
             object.__setattr__(self, name, as_count(name, getattr(self, name)))
-        if not isinstance(self.activity, ActivityModel) or isinstance(self.activity, type):
-            raise TypeError(
-                f"activity must be an activity model such as IndependentActivity(0.1); got {self.activity!r}"
-            )
-        if not isinstance(self.channel, ChannelModel) or isinstance(self.channel, type):
-            raise TypeError(f"channel must be a channel model such as Rayleigh(); got {self.channel!r}")
+        self._check_model("activity", ActivityModel, "an activity model such as IndependentActivity(0.1)")
+        self._check_model("channel", ChannelModel, "a channel model such as Rayleigh()")
         if (self.noise_var is None) == (self.snr_db is None):
             raise ValueError(
                 f"give exactly one of noise_var and snr_db; got noise_var={self.noise_var}, snr_db={self.snr_db}"
@@ -102,6 +99,13 @@ class Scenario:
             object.__setattr__(self, "snr_db", as_scalar("snr_db", self.snr_db, DECIBELS))
         object.__setattr__(self, "pilots", self._as_kind_or_array(self.pilots))
         self._marginal()
+
+    def _check_model(self, name: str, protocol: type, words: str) -> None:
+        model = getattr(self, name)
+        if isinstance(model, type):
+            raise TypeError(f"{name} must be {words}, not a class; got {model!r}")
+        if not isinstance(model, protocol):
+            raise TypeError(f"{name} must be {words}; got {model!r}, which lacks {missing_methods(model, protocol)}")
 
     def draw(
         self,

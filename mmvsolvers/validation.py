@@ -173,6 +173,12 @@ def as_structure(
     return as_groups(groups, N, prob), as_couplings(couplings, N)
 
 
+def missing_methods(model: Any, protocol: type) -> str:
+    """Return the names of the methods that ``model`` lacks to follow a protocol."""
+    methods = [name for name in vars(protocol) if not name.startswith("_")]
+    return " and ".join(name for name in methods if not callable(getattr(model, name, None)))
+
+
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of the named choices."""
     if value not in choices:

@@ -86,7 +86,10 @@ def check_output(path: Path, overwrite: bool) -> None:
     """
     _require_folder(path)
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} is there already; choose another name, or allow to overwrite it")
+        raise FileExistsError(
+            f"{path} is there already; choose another name, or allow to overwrite it: --overwrite, in Python "
+            "overwrite=True"
+        )
     if path.exists() and not path.is_file():
         raise FileExistsError(f"{path} is there and no file; choose another name")
     probe = path.resolve().with_name(f"{_PARTIAL}{secrets.token_hex(8)}")

@@ -18,6 +18,7 @@ def own_object(option: str, text: str, protocol: type) -> Any:
     """
     from mmvsolvers.codec import find_class
     from mmvsolvers.loading import load_object
+    from mmvsolvers.validation import missing_methods
 
     where, parenthesis, arguments = text.partition("(")
     try:
@@ -37,7 +38,7 @@ def own_object(option: str, text: str, protocol: type) -> Any:
             raise ValueError(f"{option} must be {words}an own class at file.py:Class; got {text!r}") from None
     found = kind(*values, **named) if isinstance(kind, type) else kind
     if not isinstance(found, protocol):
-        raise TypeError(f"{option} {where} is no {protocol.__name__}: it lacks methods")
+        raise TypeError(f"{option} {where} is no {protocol.__name__}: it lacks {missing_methods(found, protocol)}")
     return found
 
 
