@@ -95,3 +95,8 @@ def test_a_narrow_terminal_loses_no_column(tmp_path, monkeypatch, columns):
     (header,) = (line for line in found.stdout.splitlines() if line.lstrip().startswith("solver"))
     assert header.split() == ["solver", "MSE", "error", "rate", "PM", "PF", "ms", "open", "div."]
     assert "…" not in found.stdout
+
+
+def test_a_bar_counts_what_has_no_known_end(terminal):
+    assert list(counted(iter(range(3)), "working")) == [0, 1, 2]
+    assert "3/?" in terminal.getvalue()

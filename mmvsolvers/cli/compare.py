@@ -25,7 +25,7 @@ from mmvsolvers.cli.solver_options import (
     chosen_solvers,
     with_tuning,
 )
-from mmvsolvers.cli.tables import WIDTH, notes, result_table
+from mmvsolvers.cli.tables import notes, result_table, wide_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,8 +82,6 @@ def compare(
     With no option, all on the paper's scenario with N = 100. Every figure is averaged over draws of the pilots,
     and ± is the 95 % interval over these draws. The detection threshold of every solver is learned on training samples.
     """
-    from rich.console import Console
-
     from mmvsolvers.cli.waiting import foreseen
     from mmvsolvers.comparison import Samples, draw_figure, title_of
     from mmvsolvers.comparison import compare as run
@@ -105,10 +103,8 @@ def compare(
     found = run(variants, samples, chosen, options, until)
     kinds = [entry.name for _ in variants for entry in chosen]
     rows = list(foreseen(found, "comparing", kinds, _guess(variants[0], samples, chosen, options)))
-    console = Console()
-    console.width = max(console.width, WIDTH)
     headings = [", ".join(f"{name} = {value_at(row.scenario, name)}" for name in varied) for row in rows]
-    console.print(title_of(variants[0], varied), result_table(rows, headings), sep="\n")
+    wide_console().print(title_of(variants[0], varied), result_table(rows, headings), sep="\n")
     for line in notes(rows):
         typer.echo(line)
     measured = str(samples) if until is None else f"until {until.n_errors} samples in error on each of {n_draws} pilots"

@@ -1,4 +1,4 @@
-"""What a comparison prints: a line for each solver, what it was told, and what to do about those that failed."""
+"""What comparisons print: a line for each solver, what it was told, and what to do about those that failed."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from mmvsolvers.comparison import Row
+    from mmvsolvers.evaluation import Evaluation
     from mmvsolvers.metrics import Estimate
 
-# As wide as the table is with the longest intervals; where there are fewer columns, lines are folded and not cut.
-WIDTH = 112
+# As wide as the tables are with the longest intervals; where there are fewer columns, lines are folded and not cut.
+_WIDTH = 124
+_MEASURED = ("MSE", "error rate", "PM", "PF", "ms", "open", "div.")
 ADVICE = {
     "open": "open: not converged; give more iterations (--max-iter) or a larger --tol.",
     "div.": "div.: diverged; its best iterate counts. Give AMP a smaller --damping, such as 0.3, or longer pilots.",
@@ -21,27 +24,52 @@ ADVICE = {
 
 def result_table(rows: "Sequence[Row]", headings: Sequence[str]) -> "Table":
     """Return the table of the rows, under a heading wherever it changes."""
-    from rich import box
-    from rich.table import Table
-
-    names = ("solver", "MSE", "error rate", "PM", "PF", "ms", "open", "div.")
-    table = Table(*names, box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-    for column in table.columns:
-        column.no_wrap = True
+    table = _table("solver")
     shown = None
     for row, heading in zip(rows, headings, strict=True):
         if heading != shown:
             shown = heading
             table.add_row(f"[bold]{heading}")
-        found = row.evaluation
-        table.add_row(
-            row.solver.label,
-            "" if found.mse is None else str(found.mse),
-            str(found.error_rate),
-            *(_rate(estimate) for estimate in (found.missed_detection, found.false_alarm)),
-            f"{1e3 * found.seconds_per_sample:.3g}",
-            *(_percent(count, found.n_samples) for count in (found.n_unconverged, found.n_diverged)),
-        )
+        table.add_row(row.label, *cells(row.evaluation))
+    return table
+
+
+def table_beside(rows: "Sequence[Row]", heading: str) -> "Table":
+    """Return the table of rows on one scenario, with what sets them apart beside the solver, under ``heading``."""
+    table = _table("solver", heading)
+    for row in rows:
+        table.add_row(row.label, row.pilots, *cells(row.evaluation))
+    return table
+
+
+def cells(found: "Evaluation") -> list[str]:
+    """Return what was measured, as tables show it."""
+    return [
+        "" if found.mse is None else str(found.mse),
+        str(found.error_rate),
+        *(_rate(estimate) for estimate in (found.missed_detection, found.false_alarm)),
+        f"{1e3 * found.seconds_per_sample:.3g}",
+        *(_percent(count, found.n_samples) for count in (found.n_unconverged, found.n_diverged)),
+    ]
+
+
+def wide_console() -> "Console":
+    """Return a console that cuts no table, be the terminal as narrow as it may."""
+    from rich.console import Console
+
+    console = Console()
+    console.width = max(console.width, _WIDTH)
+    return console
+
+
+def _table(*first: str) -> "Table":
+    """Return an empty table whose first columns say whose row it is."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*first, *_MEASURED, box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    for column in table.columns:
+        column.no_wrap = True
     return table
 
 

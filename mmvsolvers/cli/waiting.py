@@ -48,8 +48,11 @@ class Forecast:
 
 
 @contextmanager
-def bar(description: str, total: int) -> Iterator["Progress"]:
-    """Show how many of ``total`` tasks are done, the time that went by and, where ``until`` is set, that to come."""
+def bar(description: str, total: int | None = None) -> Iterator["Progress"]:
+    """Show how many tasks are done, the time that went by and, where ``until`` is set, that to come.
+
+    ``total`` is their number, where it is known.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -82,8 +85,8 @@ def bar(description: str, total: int) -> Iterator["Progress"]:
             yield progress
 
 
-def counted(results: Iterable[Result], description: str, total: int) -> Iterator[Result]:
-    """Yield what is computed one by one, with a bar of how many there are."""
+def counted(results: Iterable[Result], description: str, total: int | None = None) -> Iterator[Result]:
+    """Yield what is computed one by one, with a bar of how many there are, of ``total`` if that is known."""
     with bar(description, total) as progress:
         for result in results:
             yield result

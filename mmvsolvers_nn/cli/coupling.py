@@ -9,7 +9,7 @@ import typer
 from mmvsolvers.cli.outputs import PANEL, Overwrite, check_figure
 from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.scenario_options import Seed, TestSamples, TrainSamples
-from mmvsolvers.cli.tables import WIDTH
+from mmvsolvers.cli.tables import table_beside, wide_console
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,12 +37,9 @@ def coupling(
     The prior is written as `groups` with their `group_prob`, as `activity_prob` and, of coupled MAP-NN, `couplings`.
     """
     require("torch", "safetensors")
-    from rich.console import Console
-    from rich.progress import track
-
+    from mmvsolvers.cli.waiting import counted
     from mmvsolvers.files import save_arrays
     from mmvsolvers_nn import load_weights
-    from mmvsolvers_nn.cli.evaluate import table_of
     from mmvsolvers_nn.evaluation import LearnedSolver
     from mmvsolvers_nn.learned_prior import compare_priors, draw_prior, read_prior
 
@@ -52,11 +49,9 @@ def coupling(
     draw_prior(output, prior, f"{learned.label}: {scenario}")
     save_arrays(file, prior.arrays(), overwrite=overwrite)
     rows = compare_priors(learned, prior, scenario, n_train=n_train, n_test=n_test, seed=seed)
-    console = Console()
-    console.width = max(console.width, WIDTH)
-    shown = list(track(rows, "evaluating", console=Console(stderr=True), transient=True))
-    console.print(f"{scenario}; groups found: {_sizes(prior.groups)}")
-    console.print(table_of(shown, "told"))
+    shown = list(counted(rows, "evaluating"))
+    groups = f"{scenario}; groups found: {_sizes(prior.groups)}"
+    wide_console().print(groups, table_beside(shown, "told"), sep="\n")
     typer.echo(f"wrote {output} and {file}")
 
 

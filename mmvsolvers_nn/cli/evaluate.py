@@ -1,19 +1,14 @@
 """`mmv evaluate`: a learned scheme beside the classical solvers that it stands on."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmvsolvers.cli.outputs import Overwrite
 from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.scenario_options import PilotDraws, ScenarioOptions, Seed, TestSamples, TrainSamples, with_scenario
-from mmvsolvers.cli.tables import WIDTH
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mmvsolvers.comparison import Row
+from mmvsolvers.cli.tables import notes, table_beside, wide_console
 
 
 @with_scenario("scenario", "N", "L", "pilots")
@@ -37,8 +32,6 @@ def evaluate(
     The scenario is that of the training, but for what is said of it: the decoder knows nothing of the change.
     """
     require("torch", "safetensors")
-    from rich.console import Console
-
     from mmvsolvers.cli.waiting import counted
     from mmvsolvers.comparison import Samples
     from mmvsolvers.tables import records, write_csv
@@ -54,27 +47,11 @@ def evaluate(
         learned, scenario, n_train=n_train, n_test=n_test, n_draws=n_draws, seed=seed, optimum=optimum
     )
     n_rows = 1 + 2 * (len(learned.compared_with) + optimum)
-    console = Console()
-    console.width = max(console.width, WIDTH)
     shown = list(counted(rows, "evaluating", n_rows))
-    console.print(str(scenario))
-    console.print(table_of(shown, "pilots"))
-    console.print(f"± is a 95 % interval: over {n_test} samples, for Gaussian pilots over {n_draws} draws of them.")
+    wide_console().print(str(scenario), table_beside(shown, "pilots"), sep="\n")
+    for line in notes(shown):
+        typer.echo(line)
+    typer.echo(f"± is a 95 % interval: over {n_test} samples, for Gaussian pilots over {n_draws} draws of them.")
     if output is not None:
         write_csv(output, records(shown, Samples(n_train, n_test, n_draws, seed)))
         typer.echo(f"wrote {output}")
-
-
-def table_of(rows: "list[Row]", second: str) -> "Table":
-    """Return what is printed of rows; ``second`` is the heading of their second column."""
-    from rich.table import Table
-
-    table = Table("scheme", second, "MSE", "error rate", "PM", "PF", "ms a sample")
-    for row in rows:
-        found = row.evaluation
-        error = "" if found.mse is None else str(found.mse)
-        shares = ["" if e is None else f"{e.mean:.2g}" for e in (found.missed_detection, found.false_alarm)]
-        table.add_row(
-            row.label, row.pilots, error, str(found.error_rate), *shares, f"{1e3 * found.seconds_per_sample:.3g}"
-        )
-    return table

@@ -52,9 +52,7 @@ def reproduce(
     scenario holds wherever a panel does not vary it.
     """
     require("pandas", "joblib", "torch", "safetensors")
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+    from mmvsolvers.cli.waiting import bar
     from mmvsolvers.paper.results import write
     from mmvsolvers_nn.paper.run import Store, run
     from mmvsolvers_nn.paper.scales import SCALES
@@ -68,15 +66,13 @@ def reproduce(
     changed = drawn or panels or schemes or said != ScenarioOptions()
     directory = out or Path(f"paper-{scale}-own" if changed else f"paper-{scale}")
     store = Store(directory, how)
-    columns = TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("")
+    with bar("measuring") as progress:
         findings = run(
             figures,
             store,
             workers=workers or os.cpu_count() or 1,
             cluster=cluster,
-            report=lambda done, total: progress.update(bar, completed=done, total=total),
+            report=lambda done, total: progress.update(progress.task_ids[0], completed=done, total=total),
         )
     table = tabulate(figures, findings, how)
     write(directory / "results.csv", table)

@@ -50,7 +50,9 @@ def _rows(
         found = found if len(found) == len(tasks) else []
     if not found:
         return [common | {"quantity": panel.quantity, "draws": 0}]
-    return [common | _row(quantity, found) for quantity in found[0].quantities]
+    # Findings that were kept may be of a version that measured less.
+    shared = [name for name in found[0].quantities if all(name in one.quantities for one in found)]
+    return [common | _row(quantity, found) for quantity in shared]
 
 
 def _row(quantity: str, found: Sequence[Finding]) -> dict[str, Any]:

@@ -161,3 +161,15 @@ def test_what_cannot_be_trained_is_said_in_a_line(arguments, message, tmp_path):
     assert found.exit_code == 1
     assert found.stderr.startswith("Error: ")
     assert message in found.stderr
+
+
+@pytest.mark.parametrize("columns", ["30", "200"])
+def test_an_evaluation_shows_the_columns_of_a_comparison(columns, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    trained(tmp_path / "run", scheme="map_nn")
+    found = invoke("evaluate", tmp_path / "run", "--samples", "20", "--train-samples", "20", "--pilot-draws", "2")
+    assert found.exit_code == 0, found.stderr
+    (header,) = (line for line in found.stdout.splitlines() if line.lstrip().startswith("solver"))
+    assert header.split() == ["solver", "pilots", "MSE", "error", "rate", "PM", "PF", "ms", "open", "div."]
+    assert "…" not in found.stdout
+    assert "told noise_var, activity_prob, channel_var: MAP" in found.stdout

@@ -53,6 +53,12 @@ def test_every_point_is_measured_and_kept(tmp_path):
     for scheme in TINY.schemes:
         errors = table[(table["scheme"] == scheme) & (table["quantity"] == "mse")]
         assert (bound["mean"].to_numpy() < errors["mean"].to_numpy()).all()
+    assert set(table["quantity"]) >= {"mse", "error_rate", "missed_detection", "false_alarm"}
+    first = tasks_of(TINY, SMOKE)[0]
+    (kept,) = found[first].values()
+    less = {name: value for name, value in kept.quantities.items() if name != "false_alarm"}
+    earlier = tabulate([TINY], found | {first: {first.scheme: replace(kept, quantities=less)}}, SMOKE)
+    assert len(earlier) == len(table) - 1
 
 
 def test_amp_is_told_the_average_activity_and_its_extra_curve_that_of_every_device(monkeypatch):
