@@ -77,9 +77,10 @@ def processes(device: torch.device) -> Iterator[Processes]:
             yield Processes(distributed.get_rank(), distributed.get_world_size())
         finally:
             distributed.destroy_process_group()
-            # gloo's threads let go of the last messages after this, for which they need the interpreter: where Python
-            # ends meanwhile, the process aborts
-            time.sleep(0.1)
+            if device.type == "cpu":
+                # gloo's threads let go of the last messages after this, for which they need the interpreter: where
+                # Python ends meanwhile, the process aborts (https://github.com/pytorch/pytorch/pull/179291)
+                time.sleep(0.1)
 
 
 def selected(device: torch.device) -> AbstractContextManager[Any]:
