@@ -108,7 +108,8 @@ def predict_ml(
     As M grows, √M(γ̂ − γ) comes to be distributed as the x that minimises ½ xᵀJx − gᵀx subject to x_n ≥ 0 wherever
     γ_n = 0, with J the Fisher information of one antenna and g ~ N(0, J). Each row of ``gamma`` gets a draw of its own.
     Compared with a threshold, the draws predict the rates of missed detections and false alarms. With the few antennas
-    and short pilots of a hard problem the likelihood is far from its parabola, and the prediction is too good.
+    and short pilots of a hard problem the likelihood is far from its parabola, and the prediction is too good: with 4
+    antennas and 100 to 400 devices, simulated errors were up to 2.1 times the predicted ones, with 16 up to 1.4 times.
 
     Parameters
     ----------

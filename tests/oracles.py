@@ -3,6 +3,8 @@
 They share no code with the package, so that an agreement says something.
 """
 
+import itertools
+
 import numpy as np
 
 
@@ -173,6 +175,27 @@ def mmse_given_support(A, Y, noise_var, active, channel_var=1.0):
     A_S, g_S = A[:, active], g[active]
     X[active] = g_S[:, None] * (adjoint(A_S) @ np.linalg.solve(covariance(A_S, g_S, noise_var), Y))
     return X
+
+
+def log_odds(probability):
+    return np.log(probability / (1 - probability))
+
+
+def enumerate_posterior(A, Y, noise_var, log_prior, channel_var=1.0, groups=None):
+    """Return P(active) (N,) and E[X] (N, M), summing over all activities of the groups, by default single devices."""
+    N, M = A.shape[1], Y.shape[1]
+    _, label = np.unique(np.arange(N) if groups is None else groups, return_inverse=True)
+    factor = M if np.iscomplexobj(A) else M / 2
+    level, states = [], []
+    for state in itertools.product([False, True], repeat=label.max() + 1):
+        prior = log_prior(np.array(state))
+        if prior > -np.inf:
+            states.append(np.array(state)[label])
+            level.append(prior - factor * negative_log_likelihood(A, Y, noise_var, states[-1] * channel_var))
+    weight = np.exp(np.array(level) - max(level))
+    weight /= weight.sum()
+    means = [mmse_given_support(A, Y, noise_var, state, channel_var) for state in states]
+    return weight @ np.array(states), np.tensordot(weight, means, 1)
 
 
 def map_psca(A, Y, noise_var, n_iter, activity_prob=0.5, channel_var=1.0, upper=np.inf):

@@ -1,31 +1,9 @@
-import itertools
-
 import numpy as np
-import oracles
 import pytest
 from conftest import make_problem
+from oracles import enumerate_posterior, log_odds
 
 import mmvsolvers as mmv
-
-
-def enumerate_posterior(A, Y, noise_var, log_prior, channel_var=1.0):
-    """Return P(active) (N,) and E[X] (N, M) by summing over all 2^N activities."""
-    N, M = A.shape[1], Y.shape[1]
-    g = np.broadcast_to(channel_var, N)
-    factor = M if np.iscomplexobj(A) else M / 2
-    states = np.array(list(itertools.product([False, True], repeat=N)))
-    log_prior = np.array([log_prior(state) for state in states])
-    states, log_prior = states[np.isfinite(log_prior)], log_prior[np.isfinite(log_prior)]
-    level = [-factor * oracles.negative_log_likelihood(A, Y, noise_var, state * g) for state in states]
-    level = np.array(level) + log_prior
-    weight = np.exp(level - level.max())
-    weight /= weight.sum()
-    means = [oracles.mmse_given_support(A, Y, noise_var, state, g) for state in states]
-    return weight @ states, np.tensordot(weight, means, 1)
-
-
-def log_odds(eps):
-    return np.log(eps / (1 - eps))
 
 
 @pytest.mark.parametrize("dtype", [np.complex128, np.float64])
@@ -44,13 +22,8 @@ def test_knows_groups_in_any_order():
     A, Y, _ = make_problem(9, 4, 2)
     groups = np.array([5, 2, 5, 7, 2, 7, 7, 1, 5])
     found = mmv.gibbs(A, Y, 0.5, 0.3, groups=groups, max_iter=20_000)
-
-    def log_prior(state):
-        together = all(len(set(state[groups == label])) == 1 for label in set(groups))
-        return sum(log_odds(0.3) * state[groups == label][0] for label in set(groups)) if together else -np.inf
-
     for t in range(len(Y)):
-        P, X = enumerate_posterior(A, Y[t], 0.5, log_prior)
+        P, X = enumerate_posterior(A, Y[t], 0.5, lambda state: log_odds(0.3) * state.sum(), groups=groups)
         np.testing.assert_allclose(found.score[t], P, atol=0.03)
         np.testing.assert_allclose(found.X[t], X, atol=0.05)
 
