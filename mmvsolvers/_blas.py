@@ -1,19 +1,20 @@
 """How compiled kernels are launched: what threads the libraries underneath may use, and what may break in on them."""
 
+import _signal  # type: ignore[import-not-found]  # signal's own functions spend 15 µs a launch on enums
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import FrameType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController, threadpool_limits
+from threadpoolctl import LibController, ThreadpoolController, threadpool_limits
 
 # A long batch is solved in parts of about so many seconds. The first has at most so many N·L·(L + M) in sum, or one
 # problem a thread; a later one is at most so many times larger than the one before.
@@ -28,10 +29,10 @@ def _load_blas() -> None:
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    # Looking up the loaded libraries takes milliseconds: once.
+def _libraries() -> list[LibController]:
+    """Return what sets the threads of every BLAS: looking up the loaded libraries takes milliseconds."""
     _load_blas()
-    return ThreadpoolController()
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 class _Launches:
@@ -41,41 +42,48 @@ class _Launches:
         self.lock = threading.Lock()
         self.turn = threading.RLock()
         self.depth = 0
-        self.limits: Any = None
+        self.limits: list[tuple[LibController, int]] = []
+        self.layer: str | None = None
         self.orphaned = False
 
     def hold_blas(self) -> None:
         """Hold every BLAS to one thread; the first of all that do finds the limits that the last one restores."""
         with self.lock:
             if self.depth == 0:
-                self.limits = _controller().limit(limits=1, user_api="blas")
+                threads = [(library, library.get_num_threads()) for library in _libraries()]
+                self.limits = [(library, limit) for library, limit in threads if limit != 1]
+                for library, _ in self.limits:
+                    library.set_num_threads(1)
             self.depth += 1
 
     def release_blas(self) -> None:
         with self.lock:
             self.depth -= 1
             if self.depth == 0:
-                self.limits.restore_original_limits()
+                _restore(self.limits)
 
     def forked(self) -> None:
         """Begin anew in a forked child, whose parent's threads are gone."""
-        held, limits = self.depth > 0, self.limits
+        held, limits, layer = self.depth > 0, self.limits, _layer()
         self.__init__()  # type: ignore[misc]
-        self.orphaned = _layer() == "omp"
+        self.orphaned = layer == "omp"
         if held:
-            limits.restore_original_limits()
+            _restore(limits)
+
+
+def _restore(limits: list[tuple[LibController, int]]) -> None:
+    for library, limit in limits:
+        library.set_num_threads(limit)
 
 
 def _layer() -> str | None:
     """Return numba's threading layer, or None where nothing has run in parallel yet."""
-    if "numba" not in sys.modules:
-        return None
-    from numba.np.ufunc.parallel import threading_layer
+    if _launches.layer is None and "numba" in sys.modules:
+        from numba.np.ufunc.parallel import threading_layer
 
-    try:
-        return str(threading_layer())  # type: ignore[no-untyped-call]
-    except ValueError:
-        return None
+        with suppress(ValueError):
+            _launches.layer = str(threading_layer())  # type: ignore[no-untyped-call]
+    return _launches.layer
 
 
 _launches = _Launches()
@@ -86,16 +94,16 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def interrupts_deferred() -> Iterator[None]:
     """Let Ctrl-C wait until compiled code has returned: an exception that it raises within can end the process."""
-    handler = signal.getsignal(signal.SIGINT)
+    handler = _signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
     pending: list[FrameType | None] = []
-    signal.signal(signal.SIGINT, lambda number, frame: pending.append(frame))
+    _signal.signal(signal.SIGINT, lambda number, frame: pending.append(frame))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        _signal.signal(signal.SIGINT, handler)
         if pending:
             handler(signal.SIGINT, pending[0])
 
@@ -151,6 +159,9 @@ def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArra
     returned. The first part is one that is short in any case, the others are as long as the one before suggests.
     """
     T, L, M = Y.shape
+    if T == 1:
+        with compiled_code():
+            return solve(slice(0, 1))
     found: list[tuple[NDArray[Any], ...]] = []
     start, size = 0, 0
     while start < T:
@@ -164,7 +175,7 @@ def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArra
         done = part.stop - start
         start = part.stop
         size = max(int(min(PART_SECONDS / max(spent, 1e-9), LARGEST_GROWTH) * done) // threads, 1) * threads
-    return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
+    return tuple(map(np.concatenate, zip(*found, strict=True)))
 
 
 def _threads() -> int:

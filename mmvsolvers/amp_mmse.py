@@ -115,7 +115,7 @@ def amp_mmse(
     for extreme in (gain.min(), gain.max()):
         batch.per_problem("channel_var", extreme, POSITIVE, unit=(-2, 2))
     group = as_groups(groups, batch.N, prob)
-    _, member = np.unique(group, return_index=True)
+    member = group if groups is None else np.unique(group, return_index=True)[1]
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     if isinstance(damping, str):

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.result import SolverResult
-from mmvsolvers.units import ORDINARY, Units, exponents, fits, largest, power_exponents, rescaled
-from mmvsolvers.validation import Range, as_array, as_per_device, as_prepared, as_real
+from mmvsolvers.units import ORDINARY, Units, are_ordinary, exponents, fits, largest, power_exponents, rescaled
+from mmvsolvers.validation import Range, as_array, as_per_device, as_precise, as_prepared, as_real, refuse_infinite
 
 # Amplitudes may be so many times the noise's: kernels multiply up to four of them in double precision.
 LARGEST_TO_NOISE = 2.0**232
@@ -48,6 +48,8 @@ class Batch:
         C-contiguous, same dtype as the pilots.
     leading : tuple of int
         The leading axes ``...`` that Y came with; T is their product.
+    sizes : ndarray of shape (T,)
+        The largest magnitude of a real or imaginary part of each problem's Y, in the user's units.
     units : Units
         The units that A and Y are in; see `in_units`.
     """
@@ -55,23 +57,27 @@ class Batch:
     pilots: Pilots
     Y: NDArray[np.inexact]
     leading: tuple[int, ...]
+    sizes: NDArray[np.floating]
     units: Units
 
     @classmethod
     def of(cls, A: ArrayLike, Y: ArrayLike) -> "Batch":
         """Validate A (L, N) and Y (..., L, M) and bring them to one dtype and layout; copies only what it must."""
-        pilots, received = as_prepared("A", A), as_array("Y", Y)
+        pilots, received = as_prepared("A", A), as_precise("Y", Y)
         L = pilots.shape[0]
         if received.ndim < 2 or received.shape[-2] != L or 0 in received.shape:
             raise ValueError(
                 f"Y must have shape (..., {L}, M) to match A of shape {pilots.shape}, with no empty axis; "
                 f"got {received.shape}"
             )
-        dtype = np.result_type(pilots.dtype.newbyteorder("="), received.dtype.newbyteorder("="))
+        dtype = np.result_type(pilots.dtype, received.dtype.newbyteorder("="))
         *leading, L, M = received.shape
         # Read-only arrays are another type to numba: compiled for once more, and rounded in another order.
         flat = np.require(received, dtype, ("C", "W")).reshape(-1, L, M)
-        return cls(pilots.astype(dtype), flat, tuple(leading), Units(0, np.zeros(len(flat), np.int64)))
+        sizes = largest(flat.reshape(len(flat), -1), axis=1)
+        if not sizes.max() < np.inf:
+            refuse_infinite("Y", received)
+        return cls(pilots.astype(dtype), flat, tuple(leading), sizes, Units.of_user(len(flat)))
 
     def in_units(
         self,
@@ -99,8 +105,11 @@ class Batch:
         ValueError
             Where numbers of one problem differ by more than the exponents of the precision hold.
         """
-        received = largest(self.Y.reshape(self.T, -1), axis=1)
-        exponent = self.pilots.exponent
+        if channel_var is not None and (channel_var == 1.0).all():
+            channel_var = None
+        if channel_var is None and self.is_ordinary(noise_var):
+            return self
+        exponent, received = self.pilots.exponent, self.sizes
         units = exponents(received) if noise_var is None else power_exponents(noise_var)
         pilots = self.pilots.in_unit(exponent)
         # those of A itself, unlike those in its unit, are never lost
@@ -116,6 +125,18 @@ class Batch:
             self._check_ratio(received, units, noise_var, float(np.log2(sizes.max()) - np.log2(sizes.min())))
         self._check_outcome(problem.units, received, objective)
         return problem
+
+    def is_ordinary(self, noise_var: NDArray[np.float64] | None) -> bool:
+        """Tell whether the problems are in ordinary units for certain.
+
+        None of the checks of ``in_units`` can fail then. Columns of A differ by 2²⁴ at most, their fourth powers by
+        less than the 2¹⁰³ that single precision has; Y exceeds the noise by 2²⁴ at most, less than the least bound on
+        their ratio, 2⁴⁰; and all units are 1, which any precision holds.
+        """
+        if not are_ordinary(*self.pilots.extremes):
+            return False
+        powers = self.sizes if noise_var is None else np.sqrt(noise_var)
+        return are_ordinary(float(powers.min()), float(max(powers.max(), self.sizes.max())))
 
     def _check_spread(self, sizes: NDArray[np.floating], spread: int, weighted: bool) -> None:
         least, most = float(sizes.min()), float(sizes.max())
@@ -224,7 +245,7 @@ class Batch:
             raise ValueError(
                 f"{name} must be a scalar or have shape {self.leading}, one per problem; got {array.shape}"
             )
-        return np.broadcast_to(array, self.leading).reshape(self.T)
+        return np.full(self.T, array.reshape(-1))
 
     def per_problem(
         self, name: str, value: ArrayLike, admissible: Range, unit: tuple[int, int] = (0, 0)
@@ -240,17 +261,24 @@ class Batch:
         """Spread a scalar or an array of shape (N,) over the devices: (N,), real."""
         array = as_per_device(name, value, self.N, admissible)
         spread = self._fitting(name, array, array)
-        if not admissible.contains(spread).all():
+        if spread.dtype != array.dtype and not admissible.contains(spread).all():
             raise ValueError(
                 f"{name} must be {admissible.words}, in {self.real_dtype.name} too; got {array.max():.17g}"
             )
         return spread
 
-    def _fitting(self, name: str, given: NDArray[np.floating], wanted: NDArray[np.inexact]) -> NDArray[np.floating]:
+    def _fitting(self, name: str, given: NDArray[np.floating], wanted: NDArray[np.floating]) -> NDArray[np.floating]:
         """Cast ``wanted`` to the precision, unless its exponents cannot hold it."""
-        with np.errstate(over="ignore", under="ignore"):
-            cast = wanted.astype(self.real_dtype)
-        bad = (np.abs(cast) < np.finfo(self.real_dtype).tiny) & (given != 0) | np.isinf(cast) & ~np.isinf(given)
+        cast: NDArray[np.floating]
+        if wanted.dtype == np.float64 == self.real_dtype:
+            cast = wanted
+        else:
+            with np.errstate(over="ignore", under="ignore"):
+                cast = wanted.astype(self.real_dtype)
+        size = np.abs(cast)
+        if are_ordinary(float(size.min()), float(size.max())):
+            return cast
+        bad = (size < np.finfo(self.real_dtype).tiny) & (given != 0) | np.isinf(cast) & ~np.isinf(given)
         if bad.any():
             raise ValueError(
                 f"{name} must not leave the exponents of {self.real_dtype.name} beside A and Y; got {given[bad][0]:g}"

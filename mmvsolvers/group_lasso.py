@@ -39,6 +39,8 @@ class Blocks:
     @classmethod
     def of(cls, groups: ArrayLike | None, N: int) -> Blocks | None:
         """Validate labels (N,); None where every device is its own group."""
+        if groups is None:
+            return None
         group = as_groups(groups, N, np.zeros(N))
         return cls(*by_group(group)) if group.max() + 1 < N else None
 

@@ -284,6 +284,8 @@ def log_det_unit(batch: Batch) -> NDArray[np.float64]:
 
 def _precisions(batch: Batch, noise_var: NDArray[np.floating]) -> list[tuple[slice | NDArray[np.int64], DTypeLike]]:
     """Choose the precision to compute every problem in by its mean received power over its noise variance."""
+    if batch.real_dtype == np.float64:
+        return [(slice(None), np.float64)]
     power = np.linalg.norm(batch.Y.reshape(batch.T, -1), axis=1).astype(float) ** 2 / batch.Y[0].size
     single = np.finfo(batch.real_dtype).eps * power / noise_var < SINGLE_PRECISION_LOSS
     parts = [(single, batch.real_dtype), (~single, np.dtype(np.float64))]

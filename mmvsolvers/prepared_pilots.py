@@ -59,15 +59,14 @@ class Pilots:
     _kept: dict[Any, Any]
 
     def __init__(self, A: ArrayLike) -> None:
-        from mmvsolvers.validation import as_pilots
+        from mmvsolvers.validation import as_prepared
 
-        checked = as_pilots("A", A)
-        self.array = np.array(checked, dtype=checked.dtype.newbyteorder("="), order="C")
+        self.array = np.array(as_prepared("A", A).array, order="C")
         self._kept = {}
 
     @classmethod
     def of(cls, A: NDArray[np.inexact]) -> Pilots:
-        """Prepare a pilot matrix that has been checked, without a copy unless its layout asks for one."""
+        """Prepare a matrix, without a copy unless its layout asks for one; see ``validation.as_prepared``."""
         found = cls.__new__(cls)
         # Read-only arrays are another type to numba: compiled for once more, and rounded in another order.
         found.array, found._kept = np.require(A, A.dtype.newbyteorder("="), ("C", "W")), {}
@@ -130,6 +129,11 @@ class Pilots:
     def sizes(self) -> NDArray[np.floating]:
         """The largest magnitude of a real or imaginary part of each column, (N,)."""
         return self.keep("sizes", lambda: largest(self.array, axis=0))
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """The least and the largest of the columns' ``sizes``."""
+        return self.keep("extremes", lambda: (float(self.sizes.min()), float(self.sizes.max())))
 
     @property
     def exponent(self) -> int:

@@ -169,6 +169,8 @@ def _callers_level() -> int:
 
 def warn_about(solver: str, result: SolverResult, tol: float) -> None:
     """Raise one warning for the problems of a batch that diverged or, with ``tol`` > 0, did not converge."""
+    if result.converged.all() and not result.diverged.any():
+        return
     total = result.converged.size
     n_diverged = int(result.diverged.sum())
     open_problems = ~(result.converged | result.diverged)

@@ -10,6 +10,7 @@ Number = TypeVar("Number", bound=np.inexact)
 
 # Amplitudes from 2⁻¹² to 2¹² are ordinary: kernels multiply up to eight of them, which any precision can hold.
 ORDINARY = 12
+LEAST_ORDINARY, MOST_ORDINARY = 2.0**-ORDINARY, 2.0**ORDINARY
 
 
 def exponents(amplitudes: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -25,11 +26,15 @@ def power_exponents(powers: NDArray[np.floating]) -> NDArray[np.int64]:
 
 
 def largest(array: NDArray[np.inexact], axis: int) -> NDArray[np.floating]:
-    """Return the largest magnitude of a real or imaginary part along an axis of a matrix."""
-    parts = array.view(array.real.dtype).reshape(*array.shape, -1)
-    both = (axis, 2)
-    found: NDArray[np.floating] = np.maximum(parts.max(axis=both), -parts.min(axis=both))
-    return found
+    """Return the largest magnitude of a real or imaginary part along an axis of a matrix; no number if one is none."""
+    parts = array.view(array.real.dtype)
+    found: NDArray[np.floating] = np.maximum(np.maximum.reduce(parts, axis), -np.minimum.reduce(parts, axis))
+    return np.maximum(found[::2], found[1::2]) if axis == 0 and array.dtype.kind == "c" else found
+
+
+def are_ordinary(least: float, most: float) -> bool:
+    """Tell whether amplitudes from ``least`` to ``most`` are ordinary for certain: all have the exponent 0."""
+    return least >= LEAST_ORDINARY and most < MOST_ORDINARY
 
 
 def rescaled(array: NDArray[Number], exponents: NDArray[np.int64] | int) -> NDArray[Number]:
@@ -55,10 +60,18 @@ class Units:
         Exponent of A's unit.
     received : ndarray of shape (T,), int64
         Exponents of the units of Y, problem by problem.
+    users : bool
+        Whether all of them are known to be 0: the units are the user's own.
     """
 
     pilots: int
     received: NDArray[np.int64]
+    users: bool = False
+
+    @classmethod
+    def of_user(cls, T: int) -> "Units":
+        """Return the units that T problems came in."""
+        return cls(0, np.zeros(T, np.int64), users=True)
 
     def exponents(self, unit: tuple[int, int]) -> NDArray[np.int64]:
         """Return the exponents of a unit, (T,)."""
@@ -66,11 +79,11 @@ class Units:
 
     def enter(self, values: NDArray[Number], unit: tuple[int, int]) -> NDArray[Number]:
         """Express numbers with leading axis T in the unit."""
-        return rescaled(values, -self.exponents(unit))
+        return values if self.users else rescaled(values, -self.exponents(unit))
 
     def leave(self, values: NDArray[Number], unit: tuple[int, int]) -> NDArray[Number]:
         """Give numbers with leading axis T in the unit their own size back."""
-        return rescaled(values, self.exponents(unit))
+        return values if self.users else rescaled(values, self.exponents(unit))
 
 
 def fits(exponents: NDArray[np.int64], dtype: np.dtype[np.floating]) -> NDArray[np.bool_]:

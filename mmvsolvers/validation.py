@@ -20,7 +20,7 @@ class Range:
     """A set of admissible real values and the words for it."""
 
     words: str
-    contains: Callable[[NDArray[np.floating]], NDArray[np.bool_]]
+    contains: Callable[[Any], Any]
     infinite: bool = False
 
 
@@ -44,6 +44,19 @@ def as_array(name: str, value: ArrayLike) -> NDArray[np.inexact]:
     ValueError
         For NaN or inf anywhere.
     """
+    array = as_precise(name, value)
+    refuse_infinite(name, array)
+    return array
+
+
+def refuse_infinite(name: str, array: NDArray[np.inexact]) -> None:
+    """Raise ValueError for NaN or inf anywhere."""
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; got {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries")
+
+
+def as_precise(name: str, value: ArrayLike) -> NDArray[np.inexact]:
+    """Return ``value`` as an array of one of the four supported precisions, or raise TypeError; it may hold NaN."""
     if type(value).__module__.startswith("scipy.sparse"):
         raise TypeError(f"{name} must be a dense array; got a sparse {type(value).__name__}: use {name}.toarray()")
     if isinstance(value, np.ma.MaskedArray):
@@ -52,27 +65,29 @@ def as_array(name: str, value: ArrayLike) -> NDArray[np.inexact]:
     if array.dtype.newbyteorder("=") not in PRECISIONS:
         wanted = ", ".join(t.name for t in PRECISIONS)
         raise TypeError(f"{name} must have one of the dtypes {wanted}; got {array.dtype.name}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite; got {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries")
     return array
 
 
 def as_pilots(name: str, value: ArrayLike) -> NDArray[np.inexact]:
     """Return a pilot matrix of shape (L, N) with no zero column; that of ``Pilots`` as it is, checked before."""
-    if isinstance(value, Pilots):
-        return value.array
-    A = as_array(name, value)
-    if A.ndim != 2 or 0 in A.shape:
-        raise ValueError(f"{name} must have shape (L, N) with L, N >= 1; got {A.shape}")
-    zero = np.flatnonzero(~A.any(axis=0))
-    if zero.size:
-        raise ValueError(f"{name} must have no zero column; got zero column(s) {zero[:5].tolist()}")
-    return A
+    return as_prepared(name, value).array
 
 
 def as_prepared(name: str, value: ArrayLike) -> Pilots:
     """Return pilots that keep what is computed of them, for this call or, where the user prepared them, for all."""
-    return value if isinstance(value, Pilots) else Pilots.of(as_pilots(name, value))
+    if isinstance(value, Pilots):
+        return value
+    A = as_precise(name, value)
+    if A.ndim != 2 or 0 in A.shape:
+        raise ValueError(f"{name} must have shape (L, N) with L, N >= 1; got {A.shape}")
+    pilots = Pilots.of(A)
+    least, most = pilots.extremes
+    if not most < np.inf:
+        refuse_infinite(name, A)
+    if not least > 0:
+        zero = np.flatnonzero(pilots.sizes == 0)
+        raise ValueError(f"{name} must have no zero column; got zero column(s) {zero[:5].tolist()}")
+    return pilots
 
 
 def as_scalar(name: str, value: Any, admissible: Range) -> float:
@@ -83,19 +98,21 @@ def as_scalar(name: str, value: Any, admissible: Range) -> float:
     return float(array)
 
 
-def as_real(name: str, value: ArrayLike, admissible: Range) -> NDArray[np.float64]:
+def as_real(name: str, value: Any, admissible: Range) -> NDArray[np.float64]:
     """Return real numbers within ``admissible``, as float64."""
-    array = np.asarray(value)
+    array: NDArray[Any] = np.asarray(value)
+    if isinstance(value, float) and admissible.contains(value) and (admissible.infinite or abs(value) < np.inf):
+        return array
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real; got {_describe(value, array)}")
     array = array.astype(np.float64)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty; got shape {array.shape}")
-    bad = ~admissible.contains(array)
+    good = admissible.contains(array)
     if not admissible.infinite:
-        bad |= np.isinf(array)
-    if bad.any():
-        raise ValueError(f"{name} must be {admissible.words}; got {array[bad].flat[0]:g}")
+        good &= np.isfinite(array)
+    if not good.all():
+        raise ValueError(f"{name} must be {admissible.words}; got {array[~good].flat[0]:g}")
     return array
 
 
@@ -104,7 +121,7 @@ def as_per_device(name: str, value: ArrayLike, N: int, admissible: Range) -> NDA
     array = as_real(name, value, admissible)
     if array.shape not in ((), (N,)):
         raise ValueError(f"{name} must be a scalar or have shape ({N},), one per device; got {array.shape}")
-    return np.broadcast_to(array, N).copy()
+    return np.full(N, array)
 
 
 def as_count(name: str, value: Any, at_least: int = 1) -> int:

@@ -100,6 +100,6 @@ def test_what_is_known_of_them_is_made_once(monkeypatch):
         raise AssertionError("computed again")
 
     monkeypatch.setattr("mmvsolvers.prepared_pilots.largest", fail)
-    monkeypatch.setattr("mmvsolvers.validation.as_pilots", fail)
+    monkeypatch.setattr("mmvsolvers.validation.as_precise", fail)
     same(mmv.covariance_lasso(pilots, Y[0]), wanted)
     assert len(pilots._kept) == made

@@ -5,6 +5,7 @@ import pytest
 from conftest import make_problem, relative_error
 
 import mmvsolvers as mmv
+from mmvsolvers.batch import Batch
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmvsolvers.ConvergenceWarning", "ignore::mmvsolvers.DivergenceWarning")
 # Arguments of every solver, and the powers of the units of A and Y that each is in, and those of the objective's.
@@ -78,6 +79,33 @@ def test_the_answer_is_the_same_in_all_units(name, dtype, of_A, of_Y):
     np.testing.assert_array_equal(scaled.converged, plain.converged)
     if CASES[name][2]:
         np.testing.assert_allclose(np.ldexp(scaled.objective.astype(float), -CASES[name][2] * of_Y), plain.objective)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128, np.float32, np.float64])
+@pytest.mark.parametrize("spread", [2, 4])
+@pytest.mark.parametrize("noise_var", [None, 2.0**-24, 2.0**24 * (1 - 2**-53)])
+def test_ordinary_problems_pass_all_checks_that_they_are_spared(dtype, spread, noise_var, monkeypatch):
+    least, most = 2.0**-12, float(np.nextafter(np.float32(2.0**12), np.float32(0)))
+    told = {"objective": 4, "spread": spread, "noise_var": None if noise_var is None else np.full(2, noise_var)}
+    for of_A in ((least, most), (least, least), (most, most)):
+        for of_Y in (least, most):
+            A, Y = np.array([of_A, of_A], dtype), np.full((2, 2, 1), of_Y, dtype)
+            batch = Batch.of(A, Y)
+            assert batch.is_ordinary(told["noise_var"])
+            assert batch.in_units(**told) is batch
+            with monkeypatch.context() as patch:
+                patch.setattr(Batch, "is_ordinary", lambda *_: False)
+                checked = batch.in_units(**told)
+            assert checked.units.pilots == 0
+            assert not checked.units.received.any()
+            assert checked.A is batch.A
+            assert checked.Y is batch.Y
+
+
+@pytest.mark.parametrize(("of_A", "of_Y", "noise_var"), [(2.0**13, 1, 1), (1, 2.0**12, 1), (1, 1, 2.0**-26)])
+def test_other_problems_are_spared_none(of_A, of_Y, noise_var):
+    A, Y = of_A * np.eye(2), of_Y * np.ones((3, 2, 1))
+    assert not Batch.of(A, Y).is_ordinary(np.array([1.0, noise_var, 1.0]))
 
 
 def test_groups_have_units():
