@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mmvsolvers.activity import ActivityModel
 from mmvsolvers.channels import ChannelModel
 from mmvsolvers.loading import import_here
-from mmvsolvers.scenario import Scenario
+from mmvsolvers.scenario import Scenario, model_fields
 
 # Raised whenever a reader of an older format would misread a newer text.
 FORMAT = 1
@@ -205,8 +205,9 @@ def _encode_model(model: Any) -> dict[str, Any]:
         if getattr(model, "__dict__", None):
             raise TypeError(f"{name} cannot be written: make it a dataclass, so that its fields are known")
         return {"model": name}
-    values = {field.name: getattr(model, field.name) for field in fields(model) if field.init}
-    return {"model": name} | {field: _encode_value(f"{name}.{field}", value) for field, value in values.items()}
+    return {"model": name} | {
+        field: _encode_value(f"{name}.{field}", getattr(model, field)) for field in model_fields(model)
+    }
 
 
 def _decode_model(what: str, found: Any, protocol: type) -> Any:

@@ -359,11 +359,16 @@ def describe_model(model: object, without: tuple[str, ...] = ()) -> str:
     kind = type(model)
     symbols = getattr(kind, "symbols", {})
     shown = [
-        f"{symbols.get(f.name, f.name)}={_short(getattr(model, f.name))}"
-        for f in (fields(model) if is_dataclass(model) else ())
-        if f.name not in without and getattr(model, f.name) != f.default
+        f"{symbols.get(name, name)}={_short(getattr(model, name))}"
+        for name, default in model_fields(model).items()
+        if name not in without and getattr(model, name) != default
     ]
     return " ".join([getattr(kind, "words", kind.__name__), ", ".join(shown)]).strip()
+
+
+def model_fields(model: Any) -> dict[str, Any]:
+    """Return the arguments of an activity or channel model, or of its class, by their names, with their defaults."""
+    return {field.name: field.default for field in fields(model) if field.init} if is_dataclass(model) else {}
 
 
 def _short(value: object) -> str:

@@ -12,7 +12,16 @@ from mmvsolvers.map_cd import map_cd
 from mmvsolvers.normal import complex_normal
 from mmvsolvers.pilots import draw_pilots
 from mmvsolvers.result import SolverResult
-from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_generator, as_per_device, as_pilots
+from mmvsolvers.validation import (
+    POSITIVE,
+    PROBABILITY,
+    as_count,
+    as_generator,
+    as_labels,
+    as_per_device,
+    as_pilots,
+    check_constant,
+)
 
 
 def draw_shared_pilots(
@@ -43,7 +52,7 @@ def draw_shared_pilots(
     >>> np.array_equal(A[:, 0], A[:, 1]), np.array_equal(A[:, 1], A[:, 2])
     (True, False)
     """
-    label = _labels(groups, np.size(groups))
+    label = as_labels(groups, as_count("the number of devices in groups", np.size(groups)))
     return draw_pilots(rng, L, int(label.max()) + 1, kind)[:, label]
 
 
@@ -74,7 +83,8 @@ def draw_orthogonal_pilots(rng: np.random.Generator, L: int, groups: ArrayLike) 
     >>> np.allclose(A[:, :3].conj().T @ A[:, :3], 4 * np.eye(3))
     True
     """
-    length, label = as_count("L", L), _labels(groups, np.size(groups))
+    length = as_count("L", L)
+    label = as_labels(groups, as_count("the number of devices in groups", np.size(groups)))
     largest = np.bincount(label).max()
     if largest > length:
         raise ValueError(f"groups must have at most L={length} devices each; got one of {largest}")
@@ -149,22 +159,11 @@ def map_shared(
     """
     pilots = as_pilots("A", A)
     N = pilots.shape[1]
-    label = _labels(groups, N)
+    label = as_labels(groups, N)
     _, first = np.unique(label, return_index=True)
     prob = as_per_device("activity_prob", activity_prob, N, PROBABILITY)
     gain = as_per_device("channel_var", channel_var, N, POSITIVE)
-    for name, values in (("the pilots in A", pilots.T), ("activity_prob", prob)):
-        if not np.array_equal(values, values[first][label]):
-            raise ValueError(f"{name} must be equal within every group; they differ in some")
+    check_constant("the pilots in A", pilots.T, label)
+    check_constant("activity_prob", prob, label)
     found = map_cd(pilots[:, first], Y, noise_var, prob[first], channel_var=np.bincount(label, weights=gain), **options)
     return replace(found, score=found.score[..., label])
-
-
-def _labels(groups: ArrayLike, N: int) -> NDArray[np.int64]:
-    """Return labels 0 … G−1 (N,), in the order of what was given."""
-    given = np.asarray(groups)
-    if given.dtype.kind not in "iu":
-        raise TypeError(f"groups must be integers; got dtype {given.dtype.name}")
-    if given.shape != (N,) or N == 0:
-        raise ValueError(f"groups must have shape (N,) with N >= 1, here {(N,)}; got {given.shape}")
-    return np.unique(given, return_inverse=True)[1].astype(np.int64)

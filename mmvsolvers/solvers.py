@@ -34,6 +34,9 @@ __all__ = [
 _LAM = "λ of GROUP LASSO [by rule]."
 _GROUP_LASSO = "½‖AX−Y‖² + λ Σ‖X_n‖"
 _LIKELIHOOD = "log|Σ| + tr(Σ⁻¹YYᴴ)/M"
+_POSTERIOR = f"{_LIKELIHOOD} − Σ log p(α_n)/M"
+_UPPER = {"upper": "Largest α of MAP [none]."}
+_SHORT_CHAIN = {"max_iter": 60}
 
 register(
     Solver(
@@ -105,10 +108,10 @@ register(
         label="MAP",
         needs=("noise_var", "activity_prob", "channel_var"),
         estimates="activities α",
-        minimises=f"{_LIKELIHOOD} − Σ log p(α_n)/M",
+        minimises=_POSTERIOR,
         reference="maximum a posteriori by coordinate descent, [1] Algorithm 3",
         paper_iterations=55,
-        tuning={"upper": "Largest α of MAP [none]."},
+        tuning=_UPPER,
         precise_options={"tol": 1e-7},
         powers={"noise_var": 2, "channel_var": 2, "score": 0},
     )
@@ -132,10 +135,10 @@ register(
         label="MAP, parallel",
         needs=("noise_var", "activity_prob", "channel_var"),
         estimates="activities α",
-        minimises=f"{_LIKELIHOOD} − Σ log p(α_n)/M",
+        minimises=_POSTERIOR,
         reference="maximum a posteriori, all devices at once by successive convex approximation [4]",
         paper_iterations=55,
-        tuning={"upper": "Largest α of MAP [none]."},
+        tuning=_UPPER,
         precise_options={"tol": 1e-7},
         powers={"noise_var": 2, "channel_var": 2, "score": 0},
     )
@@ -204,8 +207,8 @@ register(
         estimates="P(active), X",
         reference="the posterior itself, by Gibbs sampling",
         paper_iterations=400,
-        example_options={"max_iter": 60},
-        precise_options={"max_iter": 60},
+        example_options=_SHORT_CHAIN,
+        precise_options=_SHORT_CHAIN,
         powers={"noise_var": 2, "channel_var": 2, "score": 0},
         lacks={
             "permutation": "random numbers follow the devices' order",

@@ -1,13 +1,13 @@
 """Variants of a scenario: anything in it can vary, arguments of own models included."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from mmvsolvers.scenario import Scenario
+from mmvsolvers.scenario import Scenario, model_fields
 
 _OF_SCENARIO = ("N", "L", "M", "noise_var", "snr_db", "pilots", "activity", "channel")
 # What the command line calls them.
@@ -91,11 +91,6 @@ def find_field(scenario: Scenario, name: str) -> tuple[str, str]:
     known = [*_OF_SCENARIO[:6], *(f"{part}.{one}" for part, names in models.items() for one in names)]
     said = "stands for two things in" if found else "is nothing in"
     raise ValueError(f"{name!r} {said} the scenario; there are {', '.join(known)}")
-
-
-def model_fields(model: Any) -> tuple[str, ...]:
-    """Return the names of the arguments of an activity or channel model."""
-    return tuple(field.name for field in fields(model) if field.init) if is_dataclass(model) else ()
 
 
 def columns_of(scenario: Scenario) -> dict[str, Any]:

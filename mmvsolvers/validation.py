@@ -158,15 +158,26 @@ def as_groups(groups: ArrayLike | None, N: int, prob: NDArray[np.float64]) -> ND
     """Return the group 0 … G-1 of every device, (N,)."""
     if groups is None:
         return np.arange(N)
+    group = as_labels(groups, N)
+    check_constant("activity_prob", prob, group)
+    return group
+
+
+def as_labels(groups: ArrayLike, N: int) -> NDArray[np.int64]:
+    """Return the groups 0 … G-1 of N devices, (N,), in the order of their labels."""
     labels = np.asarray(groups)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"groups must be integer labels; got dtype {labels.dtype.name}")
     if labels.shape != (N,):
         raise ValueError(f"groups must have shape ({N},), one label per device; got {labels.shape}")
-    _, index, group = np.unique(labels, return_index=True, return_inverse=True)
-    if not np.array_equal(prob[index][group], prob):
-        raise ValueError("activity_prob must be constant within a group; got different values in one of the groups")
-    return group.astype(np.int64)
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def check_constant(name: str, values: NDArray[Any], group: NDArray[np.int64]) -> None:
+    """Refuse values of the devices, (N, ...), that differ within a group."""
+    first = np.unique(group, return_index=True)[1]
+    if not np.array_equal(values[first][group], values):
+        raise ValueError(f"{name} must be constant within a group; got different values in one of the groups")
 
 
 def as_couplings(couplings: ArrayLike | None, N: int) -> NDArray[np.float64]:

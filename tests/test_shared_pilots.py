@@ -46,10 +46,10 @@ def test_hardly_an_error_is_left():
 A = np.ones((4, 6)) * np.repeat([1.0, -1.0, 2.0], [2, 1, 3])
 Y = np.ones((4, 2))
 BAD = [
-    (ValueError, "the pilots in A must be equal within every group", A * np.arange(1, 7), GROUPS, 0.1),
-    (ValueError, "activity_prob must be equal within every group", A, GROUPS, np.linspace(0.1, 0.6, 6)),
-    (ValueError, r"groups must have shape .* \(6,\); got \(5,\)", A, GROUPS[:5], 0.1),
-    (TypeError, "groups must be integers; got dtype float64", A, GROUPS * 1.0, 0.1),
+    (ValueError, "the pilots in A must be constant within a group", A * np.arange(1, 7), GROUPS, 0.1),
+    (ValueError, "activity_prob must be constant within a group", A, GROUPS, np.linspace(0.1, 0.6, 6)),
+    (ValueError, r"groups must have shape \(6,\), one label per device; got \(5,\)", A, GROUPS[:5], 0.1),
+    (TypeError, "groups must be integer labels; got dtype float64", A, GROUPS * 1.0, 0.1),
 ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mmvsolvers as mmv
 from mmvsolvers.comparison import Samples, compare, draw_figure
+from mmvsolvers.registry import all_solvers
 from mmvsolvers.sweep import grid
 from mmvsolvers.tables import records, write_csv
 
@@ -43,7 +44,7 @@ def measure(name):
     sweep, cut, n_samples = PLANS[name]
     (scenario,) = grid(scenario_of(name), {field: [value] for field, value in cut.items()})
     samples = Samples(n_train=n_samples, n_test=n_samples, n_draws=3)
-    options = {solver.name: {"tol": TOL, "max_iter": MAX_ITER} for solver in mmv.SOLVERS.values()}
+    options = {solver.name: {"tol": TOL, "max_iter": MAX_ITER} for solver in all_solvers(groups=True)}
     rows = []
     for row in compare(grid(scenario, sweep), samples, options=options):
         rows.append(row)

@@ -1,13 +1,20 @@
 """What several commands read from the command line in the same way."""
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mmvsolvers.pilots import PILOTS
 
-CASES = ("independent", "single-group", "groups")
+# This package's activity models by the words for them, each with the arguments that it has unless others are said.
+CASES: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "independent": ("IndependentActivity", {"ratio": 3.0}),
+    "single-group": ("SingleActiveGroup", {}),
+    "groups": ("GroupActivity", {"n_groups": 20}),
+}
+PILOT_KINDS = ", ".join(kind.replace("_", "-") for kind in PILOTS)
 ACTIVITY_HELP = f"{', '.join(CASES)}, or your own: 'file.py:Class(argument=value)'."
 
 
@@ -51,8 +58,9 @@ def pilots_of(text: str) -> Any:
 
     file, _, name = text.rpartition(":")
     if not file:
-        words = ", ".join(one.replace("_", "-") for one in PILOTS)
-        raise ValueError(f"--pilots must be one of {words}, or a variable of a file such as pilots.mat:A; got {text!r}")
+        raise ValueError(
+            f"--pilots must be one of {PILOT_KINDS}, or a variable of a file such as pilots.mat:A; got {text!r}"
+        )
     return load_arrays(file, [name])[name].astype(np.complex128)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import numpy as np
 import typer
 
-from mmvsolvers.cli.parsing import ACTIVITY_HELP, CASES, own_object, pilots_of
+from mmvsolvers.cli.parsing import ACTIVITY_HELP, CASES, PILOT_KINDS, own_object, pilots_of
 
 if TYPE_CHECKING:
     from mmvsolvers.activity import ActivityModel
@@ -71,7 +71,7 @@ class ScenarioOptions:
     snr_db: Annotated[float | None, _option("--snr-db", words="SNR, in the place of σ².")] = None
     pilots: Annotated[
         str | None,
-        _option("--pilots", words="gaussian, unit-norm, low-coherence, qpsk; or your own, as file.mat:A [gaussian]."),
+        _option("--pilots", words=f"{PILOT_KINDS}; or your own, as file.mat:A [gaussian]."),
     ] = None
 
     @property
@@ -123,24 +123,22 @@ class ScenarioOptions:
 
     def _activity(self, base: "Scenario") -> "ActivityModel":
         """Return the activity model: one of this package's by its case, a user's own, or the base's."""
-        from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
-        from mmvsolvers.sweep import model_fields
+        from mmvsolvers.activity import ActivityModel
+        from mmvsolvers.codec import find_class
+        from mmvsolvers.scenario import model_fields
 
-        kinds: dict[str, tuple[type, dict[str, Any]]] = {
-            "independent": (IndependentActivity, {"ratio": 3.0}),
-            "single-group": (SingleActiveGroup, {}),
-            "groups": (GroupActivity, {"n_groups": 20}),
-        }
         said = {
             "p": ("--activity-prob", self.p),
             "ratio": ("--ratio", self.ratio),
             "n_groups": ("--groups", self.groups),
         }
         given = {field: value for field, (_, value) in said.items() if value is not None}
-        if self.activity in CASES:
-            kind, defaults = kinds[self.activity]
+        if self.activity is not None and self.activity in CASES:
+            name, defaults = CASES[self.activity]
+            kind = find_class(name, ActivityModel)
             average = getattr(base.activity, "p", None) or round(float(np.mean(base.activity.marginal(base.N))), 12)
-            model: Any = kind(**{"p": average} | defaults | {k: v for k, v in given.items() if k in model_fields(kind)})
+            of_kind = {field: value for field, value in given.items() if field in model_fields(kind)}
+            model: Any = kind(**{"p": average, **defaults, **of_kind})
         else:
             model = own_object("--activity", self.activity, ActivityModel) if self.activity else base.activity
         for field in given:
@@ -151,7 +149,7 @@ class ScenarioOptions:
 
     def _channel(self, base: "Scenario") -> Any:
         from mmvsolvers.channels import ChannelModel
-        from mmvsolvers.sweep import model_fields
+        from mmvsolvers.scenario import model_fields
 
         model: Any = own_object("--channel", self.channel, ChannelModel) if self.channel else base.channel
         if self.correlation is None:

@@ -12,6 +12,8 @@ import typer
 from numpy.typing import NDArray
 
 from mmvsolvers.cli.layout import Layout
+from mmvsolvers.cli.outputs import PANEL as OUTPUT
+from mmvsolvers.cli.outputs import Overwrite
 from mmvsolvers.cli.parsing import value_of
 from mmvsolvers.cli.solver_options import PANEL, SolverOptions, chosen_options, flag, with_tuning
 from mmvsolvers.registry import NEEDS, Solver, find_solver
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 _SIDE = "What the solver must know"
 _LAYOUT = "Layout of the file"
-_OUTPUT = "Output"
 # Simulated samples that a threshold is found on.
 CALIBRATION_SAMPLES = 1000
 # Runs are repeated until they have taken so many seconds, or as often as this.
@@ -72,9 +73,9 @@ def solve(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="[FILE.SOLVER.suffix]", rich_help_panel=_OUTPUT)
+        Path | None, typer.Option("--output", "-o", help="[FILE.SOLVER.suffix]", rich_help_panel=OUTPUT)
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the output file.", rich_help_panel=_OUTPUT)] = False,
+    overwrite: Overwrite = False,
     **tuning: str | None,
 ) -> None:
     """Solve the problems in FILE and write the estimate beside it, in the same format and axis order.

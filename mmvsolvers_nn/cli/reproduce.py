@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +11,8 @@ from mmvsolvers.cli.packages import require
 from mmvsolvers.cli.paper import Numbers, chosen_figures, draw_figures
 from mmvsolvers.cli.scenario_options import PILOT_DRAWS, SAMPLES, TRAIN_SAMPLES, ScenarioOptions, with_scenario
 from mmvsolvers.paper.figures import SCHEMES, Figure
-
-
-class ScaleName(StrEnum):
-    """How carefully figures are measured."""
-
-    SMOKE = "smoke"
-    QUICK = "quick"
-    PAPER = "paper"
+from mmvsolvers.validation import as_choice
+from mmvsolvers_nn.paper.scales import SCALES
 
 
 @with_scenario("scenario", "N", "activity", "pilots")
@@ -28,8 +21,9 @@ def reproduce(
     numbers: Numbers = None,
     all_figures: Annotated[bool, typer.Option("--all", help="All ten figures.")] = False,
     scale: Annotated[
-        ScaleName, typer.Option(help="smoke: minutes; quick: hours on two cores; paper: as published.")
-    ] = ScaleName.QUICK,
+        str,
+        typer.Option(metavar="|".join(SCALES), help="smoke: minutes; quick: hours on two cores; paper: as published."),
+    ] = "quick",
     panels: Annotated[str | None, typer.Option(help="Letters of panels, such as a,d [all].")] = None,
     schemes: Annotated[str | None, typer.Option(help="Names, such as ml,map,amp_nn [the paper's, and extras].")] = None,
     n_test: Annotated[int | None, SAMPLES] = None,
@@ -55,12 +49,11 @@ def reproduce(
     from mmvsolvers.cli.waiting import bar
     from mmvsolvers.paper.results import write
     from mmvsolvers_nn.paper.run import Store, run
-    from mmvsolvers_nn.paper.scales import SCALES
     from mmvsolvers_nn.paper.table import tabulate
 
     said.only_length()
     drawn = {name: n for name, n in (("n_test", n_test), ("n_train", n_train), ("n_draws", n_draws)) if n is not None}
-    how = SCALES[scale].with_samples(**drawn)
+    how = SCALES[as_choice("--scale", scale, tuple(SCALES))].with_samples(**drawn)
     paper = chosen_figures(numbers or [], all_figures)
     figures = [edited(figure, said, panels, schemes) for figure in paper]
     changed = drawn or panels or schemes or said != ScenarioOptions()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmvsolvers.cli.packages import require
-from mmvsolvers.cli.parsing import pilots_of, value_of
-from mmvsolvers.cli.scenario_options import ScenarioOptions, with_scenario
+from mmvsolvers.cli.parsing import PILOT_KINDS, pilots_of, value_of
+from mmvsolvers.cli.scenario_options import ScenarioOptions, Seed, with_scenario
 from mmvsolvers_nn.schemes import SCHEMES
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def train(
     ] = None,
     pilots: Annotated[
         str,
-        typer.Option(help="learned; or kept: gaussian, unit-norm, low-coherence, qpsk, or your own, as file.mat:A."),
+        typer.Option(help=f"learned; or kept: {PILOT_KINDS}, or your own, as file.mat:A."),
     ] = "learned",
     start: Annotated[
         str, typer.Option("--start-pilots", help="What learned pilots start from; in groups also shared, orthogonal.")
@@ -55,7 +55,7 @@ def train(
     correction: Annotated[
         str | None, typer.Option(help="Own correction network at file.py:Class, called with (n_in, n_out).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Seed = 0,
     n_train: Annotated[
         int | None, typer.Option("--train-samples", help="Training samples of an epoch [9000, or the scheme's].")
     ] = None,
