@@ -22,7 +22,7 @@ from bench.conditions import conditions
 ROOT = Path(__file__).parents[1]
 OUTPUT = Path(__file__).parent / "results" / "before_after.csv"
 # N, L, M, T
-SCENES = ((1000, 150, 16, 2), (100, 12, 4, 100), (100, 12, 4, 1))
+SCENES = ((1000, 150, 16, 2), (1000, 150, 16, 1), (100, 12, 4, 100), (100, 12, 4, 1))
 TURNS = 15
 # Uses nothing but public functions and NumPy, so that any revision runs it. A turn is repeated until it takes so long.
 WORKER = """
@@ -125,7 +125,7 @@ def main() -> None:
     tree = Path(tempfile.gettempdir()) / f"mmvsolvers-{revision.stdout.strip()[:12]}"
     if not tree.exists():
         subprocess.run([*git, "worktree", "add", "--detach", str(tree), options.revision], check=True)
-    rows = []
+    rows: list[list[Any]] = []
     with Side(tree) as before, Side(ROOT) as after:
         for scene in SCENES:
             for name in options.solver or mmv.SOLVERS:
@@ -133,8 +133,10 @@ def main() -> None:
                 if row:
                     rows.append(row)
                     print(*row, sep="   ", flush=True)
+    median = float(np.median([row[2] for row in rows]))
+    print(f"median of {len(rows)} ratios: {median:.3f}")
     with OUTPUT.open("w", newline="") as stream:
-        known = conditions() | {"before": options.revision}
+        known = conditions() | {"before": options.revision, "median of the ratios": f"{median:.3f}"}
         stream.writelines(f"# {key}: {value}\n" for key, value in known.items())
         writer = csv.writer(stream)
         writer.writerow(["solver", "scene", "ratio", "lower_quartile", "upper_quartile", "before_s", "after_s"])
