@@ -11,7 +11,6 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import (
     FRACTION,
     NON_NEGATIVE,
@@ -149,12 +148,11 @@ def amp_mmse(
         batch.N,
     )
     X /= strength[:, None]
-    X = X if batch.A.dtype.kind == "c" else X.real
     result = batch.result(
         X=X,
-        score=row_scores(X),
-        objective=batch.units.leave((L * tau2).astype(batch.real_dtype), (0, 2)),
-        optimality=change.astype(batch.real_dtype),
+        objective=L * tau2,
+        objective_unit=(0, 2),
+        optimality=change,
         n_iter=n_iter,
         tol=tol,
         diverged=diverged,

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.result import SolverResult
+from mmvsolvers.scores import row_scores
 from mmvsolvers.units import ORDINARY, Units, are_ordinary, exponents, fits, largest, power_exponents, rescaled
 from mmvsolvers.validation import Range, as_array, as_per_device, as_precise, as_prepared, as_real, refuse_infinite
 
@@ -308,7 +309,7 @@ class Batch:
         self,
         *,
         X: NDArray[np.inexact] | None,
-        score: NDArray[np.floating],
+        score: NDArray[np.floating] | None = None,
         objective: NDArray[np.floating],
         optimality: NDArray[np.floating],
         n_iter: NDArray[np.int64],
@@ -316,21 +317,39 @@ class Batch:
         diverged: NDArray[np.bool_] | None = None,
         noise_var: NDArray[np.floating] | None = None,
         score_unit: tuple[int, int] = (-2, 2),
+        objective_unit: tuple[int, int] = (0, 0),
     ) -> SolverResult:
-        """Give the flat arrays of a kernel their units and leading axes back; the objective has its unit already."""
+        """Give the flat arrays of a kernel their types, units and leading axes; the score is X's by default."""
         if diverged is None:
             diverged = np.zeros(self.T, np.bool_)
-        if X is not None:
-            X = self.units.leave(X, (-1, 1))
-        score = self.units.leave(score, score_unit).real
+        if score is None:
+            assert X is not None, "the score is given or follows from X"
+            X = self.typed(X)
+            score = row_scores(X)
+        score = self.units.leave(self._real(score), score_unit)
+        objective = self.units.leave(self._real(objective), objective_unit)
+        optimality = self._real(optimality)
         finite = np.isfinite(objective) & np.isfinite(score).all(axis=1)
         return SolverResult(
-            X=None if X is None else X.reshape(*self.leading, self.N, self.M),
+            X=None if X is None else self.signal(X),
             score=score.reshape(*self.leading, self.N),
             objective=objective.reshape(self.leading),
             optimality=optimality.reshape(self.leading),
             n_iter=n_iter.reshape(self.leading),
             converged=((optimality <= tol) & finite & ~diverged).reshape(self.leading),
             diverged=diverged.reshape(self.leading),
-            noise_var=None if noise_var is None else self.units.leave(noise_var, (0, 2)).reshape(self.leading),
+            noise_var=None
+            if noise_var is None
+            else self.units.leave(self._real(noise_var), (0, 2)).reshape(self.leading),
         )
+
+    def typed(self, X: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        """Return estimates (T, N, M) in the type of A and Y; those of real problems have no imaginary parts."""
+        return np.ascontiguousarray(X if self.A.dtype.kind == "c" else X.real, self.A.dtype)
+
+    def signal(self, X: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        """Give the estimates of a kernel, (T, N, M), their type, units and leading axes."""
+        return self.units.leave(self.typed(X), (-1, 1)).reshape(*self.leading, self.N, self.M)
+
+    def _real(self, numbers: NDArray[np.floating]) -> NDArray[np.floating]:
+        return numbers.astype(self.real_dtype, copy=False)

@@ -107,12 +107,13 @@ def covariance_lasso(
     )
     result = batch.result(
         X=None,
-        score=r.astype(batch.real_dtype),
-        objective=batch.units.leave(objective.astype(batch.real_dtype), (0, 4)),
-        optimality=gap.astype(batch.real_dtype),
+        score=r,
+        objective=objective,
+        objective_unit=(0, 4),
+        optimality=gap,
         n_iter=n_iter,
         tol=tol,
-        noise_var=noise[:, 0].astype(batch.real_dtype) if estimated else None,
+        noise_var=noise[:, 0] if estimated else None,
     )
     warn_about("covariance_lasso", result, tol)
     return result

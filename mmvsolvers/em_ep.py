@@ -110,14 +110,15 @@ def em_ep(
         batch.N,
     )
     result = batch.result(
-        X=(X if batch.A.dtype.kind == "c" else np.ascontiguousarray(X.real)).astype(batch.A.dtype),
-        score=score.astype(batch.real_dtype),
+        X=X,
+        score=score,
         score_unit=(0, 0),
-        objective=batch.units.leave(error.astype(batch.real_dtype), (-2, 2)),
-        optimality=change.astype(batch.real_dtype),
+        objective=error,
+        objective_unit=(-2, 2),
+        optimality=change,
         n_iter=n_iter,
         tol=tol,
-        noise_var=sigma2[:, 0].astype(batch.real_dtype) if learned[2] else None,
+        noise_var=sigma2[:, 0] if learned[2] else None,
     )
     warn_about("em_ep", result, tol)
     return result

@@ -18,7 +18,6 @@ _FORMATS = {".mat": "matlab5", ".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5"}
 SUFFIXES = tuple(_FORMATS)
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # MATLAB puts a header of this size in front of the HDF5 file that a v7.3 file is.
-_MATLAB_USER_BLOCK = 512
 # Bytes of one array that a .mat file of version 5 can hold.
 _MATLAB5_LIMIT = 2**31
 
@@ -117,8 +116,10 @@ def check_destination(path: str | Path, overwrite: bool) -> None:
 
 def is_matlab73(path: str | Path) -> bool:
     """Tell whether a file is a v7.3 .mat file, which is HDF5 behind a header."""
+    from mmvsolvers.formats.matlab73 import HEADER_SIZE
+
     with Path(path).open("rb") as stream:
-        stream.seek(_MATLAB_USER_BLOCK)
+        stream.seek(HEADER_SIZE)
         return stream.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
 
 

@@ -132,10 +132,10 @@ def gibbs(
         estimate[which] = grouped
     estimate *= np.sqrt(gain)[:, None]
     return batch.result(
-        X=(estimate if batch.A.dtype.kind == "c" else estimate.real).astype(batch.A.dtype),
-        score=score[:, label].astype(batch.real_dtype),
-        objective=(-level / batch.M).astype(batch.real_dtype),
-        optimality=difference.astype(batch.real_dtype),
+        X=estimate,
+        score=score[:, label],
+        objective=-level / batch.M,
+        optimality=difference,
         n_iter=np.full(batch.T, max_iter),
         tol=tol,
     )

@@ -18,7 +18,6 @@ from mmvsolvers.group_lasso import (
     undo_weights,
 )
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, as_count, as_scalar
 
 
@@ -115,9 +114,9 @@ def group_lasso_admm(
         X = blocks.turn_back(X, turns)
     result = batch.result(
         X=X,
-        score=row_scores(X),
-        objective=batch.units.leave(objective.astype(batch.real_dtype, copy=False), (0, 2)),
-        optimality=gap.astype(batch.real_dtype, copy=False),
+        objective=objective,
+        objective_unit=(0, 2),
+        optimality=gap,
         n_iter=n_iter,
         tol=tol,
     )

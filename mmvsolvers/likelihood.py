@@ -88,7 +88,7 @@ def descend(
     return problem.result(
         X=None,
         score=value,
-        objective=objective.astype(batch.real_dtype),
+        objective=objective,
         optimality=optimality,
         n_iter=n_iter,
         tol=tol,
@@ -206,12 +206,12 @@ def _descend_in_noise(
     )
     return problem.result(
         X=None,
-        score=value.astype(batch.real_dtype),
-        objective=(objective + log_det_unit(problem)).astype(batch.real_dtype),
-        optimality=optimality.astype(batch.real_dtype),
+        score=value,
+        objective=objective + log_det_unit(problem),
+        optimality=optimality,
         n_iter=n_iter,
         tol=tol,
-        noise_var=noise_var.astype(batch.real_dtype),
+        noise_var=noise_var,
     )
 
 

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from mmvsolvers.validation import did_you_mean
 
 
 def load_object(where: str) -> Any:
@@ -31,9 +32,8 @@ def load_object(where: str) -> Any:
         raise ValueError(f"an own object is named file.py:object or module:object; got {where!r}")
     module = _from_file(Path(place)) if place.endswith(".py") else import_here(place)
     if not hasattr(module, name):
-        close = get_close_matches(name, vars(module), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"{place} has no object {name!r}{hint}")
+        hint = did_you_mean(name, vars(module))
+        raise ValueError("; ".join(filter(None, (f"{place} has no object {name!r}", hint))))
     return getattr(module, name)
 
 

@@ -101,10 +101,10 @@ def m_sbl(
         batch.N,
     )
     result = batch.result(
-        X=(X if batch.A.dtype.kind == "c" else X.real).astype(batch.A.dtype),
-        score=gamma.astype(batch.real_dtype),
-        objective=(objective + log_det_unit(batch)).astype(batch.real_dtype),
-        optimality=optimality.astype(batch.real_dtype),
+        X=X,
+        score=gamma,
+        objective=objective + log_det_unit(batch),
+        optimality=optimality,
         n_iter=n_iter,
         tol=tol,
     )

@@ -177,8 +177,8 @@ def _flip(
     return batch.result(
         X=None,
         score=active[:, group].astype(batch.real_dtype),
-        objective=objective.astype(batch.real_dtype),
-        optimality=(left / batch.M).astype(batch.real_dtype),
+        objective=objective,
+        optimality=left / batch.M,
         n_iter=n_iter,
         tol=tol,
     )

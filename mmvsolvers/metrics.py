@@ -349,14 +349,22 @@ def rate_of_counts(n_wrong: NDArray[np.float64], n_counted: NDArray[np.float64])
 
 def _rare_limit(n_wrong: NDArray[np.float64], n_counted: NDArray[np.float64]) -> float:
     """Upper limit from the number of samples with an error: all that is known when hardly any has one."""
-    from scipy.special import betaincinv
-
     hit = n_wrong > 0
     n_hit, n_samples = np.count_nonzero(hit), np.count_nonzero(n_counted)
     if n_hit == n_samples:
         return float(n_wrong.sum() / n_counted.sum())
     rate_if_hit = n_wrong[hit].sum() / n_counted[hit].sum() if n_hit else 1.0
-    return float(rate_if_hit * betaincinv(n_hit + 1, n_samples - n_hit, (1 + CONFIDENCE) / 2))
+    return float(rate_if_hit * exact_limits(int(n_hit), int(n_samples))[1])
+
+
+def exact_limits(n_errors: int, n_samples: int, *, stopped: bool = False) -> tuple[float, float]:
+    """Return Clopper and Pearson's limits for a share, or, where the last error ended the sampling, those given T."""
+    from scipy.special import betaincinv
+
+    tail, rest = (1 - CONFIDENCE) / 2, n_samples - n_errors
+    low = float(betaincinv(n_errors, rest + 1, tail)) if n_errors else 0.0
+    high = float(betaincinv(n_errors + (not stopped), rest, 1 - tail)) if rest else 1.0
+    return low, high
 
 
 def _as_error_and_truth(X_hat: ArrayLike, X: ArrayLike) -> tuple[NDArray[np.inexact], NDArray[np.inexact]]:

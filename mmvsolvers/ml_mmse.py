@@ -139,6 +139,4 @@ def _estimate(batch: Batch, noise_var: ArrayLike, power: NDArray[np.floating]) -
         received,
         batch.N,
     )
-    X = problem.units.leave(X if batch.A.dtype.kind == "c" else np.ascontiguousarray(X.real), (-1, 1))
-    estimates: NDArray[np.inexact] = X.reshape(*batch.leading, batch.N, batch.M)
-    return estimates
+    return problem.signal(X)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from mmvsolvers.activity import ActivityModel, FixedActivity, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.channels import CellFading, Rayleigh
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.sweep import grid
+from mmvsolvers.validation import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,7 @@ def named_scenario(name: str) -> NamedScenario:
     N=2000, L=100, M=50, fixed activity K=300, unit-norm pilots, SNR=0 dB
     """
     if name not in _SCENARIOS:
-        close = get_close_matches(str(name), _SCENARIOS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_SCENARIOS)}"
+        hint = did_you_mean(name, _SCENARIOS) or f"there are {', '.join(_SCENARIOS)}"
         raise ValueError(f"no scenario is called {name!r}; {hint}")
     return _SCENARIOS[name]
 

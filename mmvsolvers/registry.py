@@ -6,7 +6,6 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import partial, wraps
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike
 from mmvsolvers.data import MMVData
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scores import row_scores
+from mmvsolvers.validation import did_you_mean
 
 ENTRY_POINTS = "mmvsolvers.solvers"
 
@@ -325,8 +325,7 @@ def find_solver(name: str) -> Solver:
     if name not in SOLVERS and variant and base in SOLVERS:
         return SOLVERS[base].variant(variant)
     if name not in SOLVERS:
-        close = get_close_matches(name, SOLVERS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SOLVERS)}"
+        hint = did_you_mean(name, SOLVERS) or f"there are {', '.join(SOLVERS)}"
         raise ValueError(f"no solver is called {name!r}; {hint}")
     return SOLVERS[name]
 

@@ -1,11 +1,15 @@
 """Powers of the rows of signals."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmvsolvers.batch import Batch
+if TYPE_CHECKING:
+    from mmvsolvers.batch import Batch
 
 # AᴴY of a batch is computed for as many problems at a time as have this many entries together.
 ENTRIES = 2**18

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.scores import row_scores
 from mmvsolvers.validation import NON_NEGATIVE, as_count, as_scalar
 
 
@@ -77,11 +75,10 @@ def somp(
         received,
         batch.N,
     )
-    X = X if batch.A.dtype.kind == "c" else np.ascontiguousarray(X.real)
     result = batch.result(
         X=X,
-        score=row_scores(X),
-        objective=batch.units.leave(objective, (0, 2)),
+        objective=objective,
+        objective_unit=(0, 2),
         optimality=optimality,
         n_iter=n_iter,
         tol=tol,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmvsolvers.metrics import CONFIDENCE, Estimate
+from mmvsolvers.metrics import Estimate, exact_limits
 from mmvsolvers.validation import as_count
 
 
@@ -76,11 +76,7 @@ def share_with_errors(n_errors: int, n_samples: int, *, stopped: bool = False) -
     -------
     Estimate
     """
-    from scipy.special import betaincinv
-
-    tail, rest = (1 - CONFIDENCE) / 2, n_samples - n_errors
-    low = float(betaincinv(n_errors, rest + 1, tail)) if n_errors else 0.0
-    high = float(betaincinv(n_errors + (not stopped), rest, 1 - tail)) if rest else 1.0
+    low, high = exact_limits(n_errors, n_samples, stopped=stopped)
     mean = (n_errors - 1) / (n_samples - 1) if stopped else n_errors / n_samples
     return Estimate(mean, low, high, n_samples)
 

@@ -1,7 +1,8 @@
 """Everything that looks at a user's arguments; nothing here computes an estimate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,12 @@ def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
     return str(value)
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """Return the question that suggests the known name closest to ``name``, or nothing where none is close."""
+    close = get_close_matches(str(name), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
 def _describe(value: Any, array: NDArray[Any]) -> str:

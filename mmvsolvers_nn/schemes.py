@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
 from mmvsolvers.codec import find_object
 from mmvsolvers.loading import load_object
+from mmvsolvers.validation import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -188,11 +188,6 @@ def find_scheme(name: str) -> Scheme:
             raise TypeError(f"an own scheme must be a mmvsolvers_nn.Scheme; {name} is a {type(found).__name__}")
         return found
     if name not in SCHEMES:
-        close = get_close_matches(str(name), SCHEMES, n=1)
-        hint = (
-            f"did you mean {close[0]!r}?"
-            if close
-            else f"there are {', '.join(SCHEMES)}, and own ones at file.py:object"
-        )
+        hint = did_you_mean(name, SCHEMES) or f"there are {', '.join(SCHEMES)}, and own ones at file.py:object"
         raise ValueError(f"no scheme is called {name!r}; {hint}")
     return SCHEMES[name]

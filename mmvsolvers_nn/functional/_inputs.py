@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import FINITE, Range, as_real
+from mmvsolvers.validation import FINITE, POSITIVE, POSITIVE_OR_INF, PROBABILITY, Range, as_real
 
 REAL_DTYPES = {torch.complex64: torch.float32, torch.complex128: torch.float64}
 
@@ -195,6 +195,31 @@ def shrinkage(squared_norm: Tensor, threshold: Tensor) -> Tensor:
     passes = squared_norm > threshold.square()
     norm = torch.where(passes, squared_norm, 1.0).sqrt()
     return torch.where(passes, 1.0 - threshold / norm, 0.0)
+
+
+def posterior(
+    A: Tensor,
+    Y: Tensor,
+    noise_var: Tensor | float,
+    activity_prob: Tensor | float,
+    channel_var: Tensor | float,
+    upper: Tensor | float | None,
+) -> tuple[Problems, Tensor, Tensor, Tensor]:
+    """Check what maximum a posteriori estimation is told; arguments as in `map_cd`.
+
+    Returns the problems with √g_n·a_n in A's place, whose coefficients are the activities, σ² (T,), and
+    log(ε/(1-ε))/M and the largest activities, (T, N).
+    """
+    problems = Problems.of(A, Y)
+    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    probability = problems.per_entry("activity_prob", activity_prob, PROBABILITY)
+    variance = problems.per_device("channel_var", channel_var, POSITIVE)
+    if upper is None:
+        bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
+    else:
+        bound = problems.per_device("upper", upper, POSITIVE_OR_INF).expand(problems.T, -1)
+    scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
+    return scaled, noise, torch.logit(probability) / problems.M, bound
 
 
 def squared_rows(X: Tensor, dim: int) -> Tensor:

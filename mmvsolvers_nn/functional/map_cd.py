@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import POSITIVE, POSITIVE_OR_INF, PROBABILITY
-from mmvsolvers_nn.functional._inputs import Problems, Recovery
+from mmvsolvers_nn.functional._inputs import Problems, Recovery, posterior
 from mmvsolvers_nn.functional._operator import sweep_operator
 
 # Only the values cross from one sweep to the next: Σ⁻¹ is built anew for each, going forward and going back.
@@ -40,7 +39,8 @@ def map_cd(
     channel_var : float or Tensor of shape () or (N,)
         Variance g(n) of an active device's channel coefficients, positive.
     upper : float or Tensor of shape () or (N,), optional
-        Largest activity allowed. By default 1 where ε(n) > 1/2, where there would be no minimum, and none elsewhere.
+        Largest activity allowed, inf for none. By default 1 where ε(n) > 1/2, where there would be no minimum, and none
+        elsewhere.
     n_iter : int
         Number of sweeps.
     start : tuple of one Tensor of shape (..., N), optional
@@ -73,16 +73,8 @@ def map_cd(
     >>> (F.map_cd(A, Y, 0.01, 0.1, n_iter=5).score > 0.5).tolist()
     [True, False, False]
     """
-    problems = Problems.of(A, Y)
-    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
-    probability = problems.per_entry("activity_prob", activity_prob, PROBABILITY)
-    variance = problems.per_device("channel_var", channel_var, POSITIVE)
-    if upper is None:
-        bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
-    else:
-        bound = problems.per_device("upper", upper, POSITIVE_OR_INF).expand(problems.T, -1)
-    scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
-    return descend(scaled, noise, torch.logit(probability) / problems.M, bound, n_iter, start, backend)
+    problems, noise, log_odds, bound = posterior(A, Y, noise_var, activity_prob, channel_var, upper)
+    return descend(problems, noise, log_odds, bound, n_iter, start, backend)
 
 
 def descend(

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mmvsolvers.kernels.map_psca import ARMIJO
-from mmvsolvers.validation import POSITIVE, PROBABILITY, as_choice, as_count
-from mmvsolvers_nn.functional._inputs import Problems, Recovery
+from mmvsolvers.validation import POSITIVE, as_choice, as_count
+from mmvsolvers_nn.functional._inputs import Problems, Recovery, posterior, squared_rows
 
 # What the line search of a fixed number of operations may take; the last is taken where none brings the descent.
 SHARES = (1.0, 0.5, 0.25, 0.125)
@@ -36,12 +36,13 @@ def map_psca(
         Received signals.
     noise_var : float or Tensor of shape () or (...)
         Noise variance σ² per complex entry, positive.
-    activity_prob : float or Tensor of shape () or (N,)
-        Prior activity ε(n), strictly between 0 and 1.
+    activity_prob : float or Tensor of shape (), (N,) or (..., N)
+        Prior activity ε(n), strictly between 0 and 1, the same for all problems or not.
     channel_var : float or Tensor of shape () or (N,)
         Variance g(n) of an active device's channel coefficients, positive.
     upper : float or Tensor of shape () or (N,), optional
-        Largest activity allowed. By default 1 where ε(n) > 1/2, where there would be no minimum, and none elsewhere.
+        Largest activity allowed, inf for none. By default 1 where ε(n) > 1/2, where there would be no minimum, and none
+        elsewhere.
     step : float, Tensor of shape () or (n_iter,), or "search"
         Share of the step to the minimum of the convex approximation that every iteration takes, positive; above 1 goes
         beyond. "search" halves it from 1, three times at most, until the objective falls enough, in every problem.
@@ -77,16 +78,8 @@ def map_psca(
     >>> (F.map_psca(A, Y, 0.01, 0.1, n_iter=20).score > 0.5).tolist()
     [True, False, False]
     """
-    problems = Problems.of(A, Y)
-    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
-    probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
-    variance = problems.per_device("channel_var", channel_var, POSITIVE)
-    if upper is None:
-        bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
-    else:
-        bound = problems.per_device("upper", upper, POSITIVE)
-    scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
-    return descend(scaled, noise, torch.logit(probability) / problems.M, bound, step, n_iter, start)
+    problems, noise, log_odds, bound = posterior(A, Y, noise_var, activity_prob, channel_var, upper)
+    return descend(problems, noise, log_odds, bound, step, n_iter, start)
 
 
 def descend(
@@ -106,7 +99,7 @@ def descend(
         With column n of A scaled such that its coefficient is the value sought.
     noise_var : Tensor of shape (T,)
         Noise variance.
-    log_odds, upper : Tensor of shape (N,)
+    log_odds, upper : Tensor of shape (N,) or (T, N)
         log(ε/(1-ε))/M and the largest value allowed.
     step, n_iter, start
         As in `map_psca`.
@@ -137,8 +130,8 @@ def directions(
     factor = torch.linalg.cholesky_ex(covariance(A, noise_var, value))[0]
     half = torch.linalg.solve_triangular(factor, identity, upper=False)
     W = half @ A
-    q = _squares(W).sum(dim=1)
-    r = _squares(W.mH @ (half @ Y)).mean(dim=2)
+    q = squared_rows(W, 1)
+    r = squared_rows(W.mH @ (half @ Y), 2) / Y.shape[2]
     # q > log_odds but for rounding wherever there is no bound
     falls = q <= log_odds
     ratio = r / torch.where(falls, 1.0, q - log_odds)
@@ -178,11 +171,5 @@ def objective(covariance: Tensor, Y: Tensor, log_odds: Tensor, value: Tensor) ->
     factor = torch.linalg.cholesky_ex(covariance)[0]
     whitened = torch.linalg.solve_triangular(factor, Y, upper=False)
     log_det = 2 * factor.diagonal(dim1=1, dim2=2).real.log().sum(dim=1)
-    value_of: Tensor = log_det + _squares(whitened).sum(dim=(1, 2)) / Y.shape[2] - value @ log_odds
+    value_of: Tensor = log_det + squared_rows(whitened, 1).sum(dim=1) / Y.shape[2] - (value * log_odds).sum(dim=1)
     return value_of
-
-
-def _squares(part: Tensor) -> Tensor:
-    """Return |·|² of every entry, by the real view: ``abs`` of a complex tensor is slow and has no gradient at 0."""
-    squares: Tensor = torch.view_as_real(part.resolve_conj()).square().sum(dim=-1)
-    return squares

@@ -100,3 +100,25 @@ def test_lazy_and_strided_views(name):
 def test_no_iteration_returns_the_start(name):
     A, Y = cases.problem(12, 6, 2, (3,), torch.complex128)
     assert not cases.run(name, A, Y, **cases.hyperparameters(name, A, (3,)), n_iter=0).score.any()
+
+
+@pytest.mark.parametrize("name", ["map_cd", "map_psca"])
+def test_a_bound_may_be_infinite(name):
+    A, Y = cases.problem(12, 6, 3, (2,), torch.complex128)
+    told = {"noise_var": 0.1, "activity_prob": 0.1, "n_iter": 5}
+    free = getattr(cases.functional, name)(A, Y, **told).score
+    assert torch.equal(getattr(cases.functional, name)(A, Y, upper=torch.inf, **told).score, free)
+    bounds = torch.full((12,), torch.inf, dtype=torch.float64)
+    bounds[free.argmax(dim=-1)[0]] = 0.01
+    found = getattr(cases.functional, name)(A, Y, upper=bounds, **told).score
+    assert (found <= bounds).all()
+    assert (found > 0.01).any()
+
+
+def test_parallel_estimation_takes_a_prior_for_every_problem():
+    A, Y = cases.problem(12, 6, 3, (2,), torch.complex128)
+    prior = torch.linspace(0.05, 0.3, Y.shape[0] * 12, dtype=torch.float64).reshape(Y.shape[0], 12)
+    together = cases.functional.map_psca(A, Y, 0.1, prior, n_iter=5).score
+    for t, one in enumerate(prior):
+        alone = cases.functional.map_psca(A, Y[t], 0.1, one, n_iter=5).score
+        torch.testing.assert_close(together[t], alone, rtol=1e-10, atol=1e-12)

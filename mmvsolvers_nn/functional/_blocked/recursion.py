@@ -8,6 +8,7 @@ k-th row then; c = d/(1 + dq), where q is the k-th diagonal entry.
 import torch
 from torch import Tensor
 
+from mmvsolvers_nn.functional._inputs import squared_rows
 from mmvsolvers_nn.functional._reference.map_cd import coordinate_step
 
 
@@ -17,7 +18,7 @@ def decide(gram: Tensor, correlations: Tensor, value: Tensor, log_odds: Tensor, 
     for k in range(value.shape[1]):
         g, w = gram[:, :, k], correlations[:, k]
         q = g[:, k].real
-        d = coordinate_step(q, squares(w) / M, value[:, k], log_odds[:, k], upper[:, k])
+        d = coordinate_step(q, squared_rows(w, 1) / M, value[:, k], log_odds[:, k], upper[:, k])
         steps[:, k] = d
         scaled = (d / (1 + d * q)).unsqueeze(1) * g
         correlations = correlations - scaled.unsqueeze(2) * w.unsqueeze(1)
@@ -84,9 +85,3 @@ def decide_backward(
         by_gram[:, k] += 0.5 * by_g.conj()
         by_gram[:, k, k] += by_q
     return by_gram, by_correlations, by_value, by_log_odds, by_upper
-
-
-def squares(rows: Tensor) -> Tensor:
-    """Return the squared norms of the rows (T, M): (T,)."""
-    total: Tensor = torch.view_as_real(rows).square().sum(dim=(1, 2))
-    return total
