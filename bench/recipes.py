@@ -1,0 +1,176 @@
+"""Which ways of training make a network better than the solver that it unrolls: ``python -m bench.recipes``.
+
+N=100, M=4, σ²=0.1. Every recipe trains a network anew, in ``--runs``, and is measured on fresh samples beside the
+classical solver over the pilots that it learned; both see the same samples, so that their difference has an interval of
+its own. Rows go to ``results/recipes.csv`` as soon as they are measured; a run that was stopped goes on where it was.
+"""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+
+import mmvsolvers as mmv
+from bench.markdown import insert, table
+from mmvsolvers.writing import write_table
+
+TABLE = Path(__file__).parent / "results" / "recipes.csv"
+COLUMNS = (
+    *("case", "recipe", "seed", "cpu_s", "samples", "error_rate", "error_width"),
+    *("solver", "solver_error_rate", "error_difference", "error_difference_width"),
+    *("mse", "solver_mse", "mse_difference", "mse_difference_width"),
+)
+INDEPENDENT, SINGLE = mmv.IndependentActivity(0.1, ratio=3.0), mmv.SingleActiveGroup(0.1)
+RARE = mmv.IndependentActivity(0.05, ratio=3.0)
+
+# Scheme, activity, pilot length, solver, and what all recipes of a case share: architecture, optimisation.
+AMP = {"U": 50, "prior": "true"}, {"learning_rate": 0.03, "n_train": 4800, "curriculum": ((10, 19),)}
+LASSO = {"U": 100, "rho": 1.5}, {"learning_rate": 0.03, "n_train": 4800, "curriculum": ((30, 19),)}
+MAP = {"U": 20, "prior": "true"}, {"learning_rate": 0.004, "n_train": 3840, "curriculum": ((8, 19),)}
+CASES = {
+    "AMP-NN, independent": ("amp_nn", INDEPENDENT, 12, "amp_mmse", *AMP),
+    "AMP-NN, single group": ("amp_nn", SINGLE, 12, "amp_mmse", {"U": 50}, AMP[1]),
+    "GROUP LASSO-NN, single group": ("group_lasso_nn", SINGLE, 12, "group_lasso_bcd", *LASSO),
+    "MAP-NN, independent, p=0.05": ("map_nn", RARE, 20, "ml_cd", *MAP),
+}
+# What each recipe changes.
+RECIPES = {
+    "AMP-NN, single group": {
+        "50 iterations": ({}, {}),
+        "200 iterations": ({"U": 200}, {}),
+    },
+    "GROUP LASSO-NN, single group": {
+        "100 iterations": ({}, {}),
+        "100 iterations from the start": ({}, {"curriculum": (), "n_train": 1280}),
+    },
+    "AMP-NN, independent": {
+        "50 iterations": ({}, {}),
+        "200 iterations": ({"U": 200}, {}),
+        "200 iterations, no correction": ({"U": 200, "V": 0}, {}),
+    },
+    "MAP-NN, independent, p=0.05": {
+        "20 sweeps": ({}, {}),
+        "20 sweeps, no correction": ({"V": 0}, {}),
+        "20 sweeps, a quarter of the learning rate": ({}, {"learning_rate": 0.001, "pilot_learning_rate": 0.004}),
+    },
+}
+
+
+def configuration(case, recipe, seed):
+    """Return what a recipe trains."""
+    from mmvsolvers_nn import Architecture, Configuration, Optimisation
+
+    scheme, activity, L, _, architecture, optimisation = CASES[case]
+    shape, way = RECIPES[case][recipe]
+    common = {"fresh": True, "batch_size": 64, "clip_norm": 1.0, "schedule": "cosine", "max_epochs": 20, "patience": 20}
+    return Configuration(
+        scenario=mmv.Scenario(N=100, L=L, M=4, activity=activity, noise_var=0.1),
+        architecture=Architecture(scheme=scheme, **architecture | shape),
+        optimisation=Optimisation(seed=seed, **common | optimisation | way),
+    )
+
+
+def measure(learned, solver, scenario, n_train, n_test, seed):
+    """Return the errors and squared errors of a network and of a solver over its pilots, a sample each."""
+    rng = np.random.default_rng((seed, 2))
+    train, test = (scenario.draw(rng, T, pilots=learned.pilots, dtype=np.complex64) for T in (n_train, n_test))
+    found = []
+    for decoder in (learned, solver):
+        threshold = mmv.best_threshold(decoder.solve(train).score, train.activity)
+        result = decoder.solve(test)
+        errors = np.mean((result.score > threshold) != test.activity, axis=1)
+        squares = None if result.X is None else np.sum(np.abs(result.X - test.X) ** 2, axis=(1, 2)) / test.N
+        found.append((errors, squares))
+    return found
+
+
+def width(values):
+    """Return half the width of the 95 % interval of a mean."""
+    return 1.96 * values.std(ddof=1) / np.sqrt(values.size)
+
+
+def row_of(found):
+    """Return the columns that hold figures."""
+    (errors, squares), (solver_errors, solver_squares) = found
+    difference = errors - solver_errors
+    row = {
+        "samples": errors.size,
+        "error_rate": errors.mean(),
+        "error_width": width(errors),
+        "solver_error_rate": solver_errors.mean(),
+        "error_difference": difference.mean(),
+        "error_difference_width": width(difference),
+    }
+    if squares is None or solver_squares is None:
+        return row
+    difference = squares - solver_squares
+    means = {"mse": squares, "solver_mse": solver_squares, "mse_difference": difference}
+    return row | {name: values.mean() for name, values in means.items()} | {"mse_difference_width": width(difference)}
+
+
+def report(rows):
+    """Put the table into ``README.md``."""
+    heads = ("case", "recipe", "training, s", "samples", "error rate", "less that of the solver", "MSE", "less")
+    lines = []
+    for row in rows:
+        number = {
+            name: float(value) for name, value in row.items() if value and name in COLUMNS[3:] and name != "solver"
+        }
+        error = f"{number['error_rate']:.5f} ± {number['error_width']:.5f}"
+        error_less = f"{number['error_difference']:+.5f} ± {number['error_difference_width']:.5f}"
+        mse = less = ""
+        if "mse" in number:
+            mse, less = (
+                f"{number['mse']:.4f}",
+                f"{number['mse_difference']:+.4f} ± {number['mse_difference_width']:.4f}",
+            )
+        lines.append(
+            (
+                row["case"],
+                row["recipe"],
+                row["cpu_s"],
+                row["samples"],
+                error,
+                f"{error_less} ({row['solver']})",
+                mse,
+                less,
+            )
+        )
+    insert("recipes", table(heads, lines))
+
+
+def main():
+    """Train and measure what is missing in the table."""
+    from mmvsolvers_nn import train
+    from mmvsolvers_nn.evaluation import LearnedSolver
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, default=Path("recipes"), help="folder of the trainings")
+    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    rows = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
+    done = {(row["case"], row["recipe"], int(row["seed"])) for row in rows}
+    for case, recipe in ((case, recipe) for case, recipes in RECIPES.items() for recipe in recipes):
+        if (case, recipe, chosen.seed) in done:
+            continue
+        print(f"{case}: {recipe}", flush=True)
+        wanted = configuration(case, recipe, chosen.seed)
+        folder = f"{case}-{recipe}".replace(",", "").replace(" ", "-").replace("=", "").replace(".", "")
+        start = time.process_time()
+        model = train(wanted, chosen.runs / f"{folder}-{chosen.seed}", device="cpu")
+        place = {"case": case, "recipe": recipe, "seed": chosen.seed, "solver": CASES[case][3]}
+        place["cpu_s"] = round(time.process_time() - start)
+        solver = mmv.SOLVERS[CASES[case][3]]
+        found = measure(LearnedSolver(model, wanted), solver, wanted.scenario, 5000, chosen.samples, chosen.seed)
+        figures = {name: f"{value:.6g}" for name, value in row_of(found).items()}
+        print("   ", ", ".join(f"{name} {value}" for name, value in figures.items()), flush=True)
+        rows.append(place | figures)
+        write_table(TABLE, COLUMNS, ([row.get(column, "") for column in COLUMNS] for row in rows))
+        report(rows)
+
+
+if __name__ == "__main__":
+    main()
