@@ -46,7 +46,7 @@ STYLES: Mapping[str, int] = MappingProxyType(
         "map_cd": 3, "map_nn": 10, "map_psca": 17, "coupled_map_nn": 24, "map_cd-groups": 31, "psca_nn": 38,
         "covariance_lasso": 4, "covariance_nn": 11, "covariance_lasso_unit": 18,
         "ml_mmse": 5, "somp": 12, "ml_mmse_unit": 19, "coupled_mmse_nn": 26,
-        "oracle_mmse": 6, "gibbs": 13, "bayes": 20, "gaussian pilots": 27, "unit_norm pilots": 34, "gibbs-groups": 41,
+        "oracle_mmse": 6, "gibbs": 13, "gaussian pilots": 27, "unit_norm pilots": 34, "gibbs-groups": 41,
         "optimum": 48,
         "group_lasso": 0, "amp": 1, "ml": 2, "map": 3,
     }

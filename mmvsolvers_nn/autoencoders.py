@@ -284,7 +284,7 @@ class CovarianceNN(AutoEncoder):
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
-        super().__init__(encoder_of(A, learn_pilots), covariance_decoder(A, V, width, correction))
+        super().__init__(encoder_of(A, learn_pilots), support_decoder(A, Covariance(), V, width, False, correction))
 
 
 class MAPNN(AutoEncoder):
@@ -332,10 +332,8 @@ class MAPNN(AutoEncoder):
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
-        if U:
-            decoder = activity_decoder(A, MAP(U, noise_var, activity_prob), V, width, residual, correction)
-        else:
-            decoder = covariance_decoder(A, V, width, correction)
+        approximation = MAP(U, noise_var, activity_prob) if U else Covariance()
+        decoder = activity_decoder(A, approximation, V, width, residual, correction)
         super().__init__(encoder_of(A, learn_pilots), decoder)
 
 
@@ -362,26 +360,25 @@ def support_decoder(
     width: int | None,
     residual: bool,
     own: Network | None,
-    calibration: nn.Module,
+    calibration: nn.Module | None = None,
 ) -> SupportDecoder:
-    """Return a decoder that corrects the scores of an approximation part."""
-    N = as_pilots("A", A).shape[1]
-    correction = CorrectionPart(N, N, V, width or 4 * N, residual=residual, network=own)
-    return SupportDecoder(approximation, correction, calibration)
+    """Return a decoder that corrects the scores of an approximation part, or reads the sample covariance itself.
+
+    Without a ``calibration`` the scores are log-odds.
+    """
+    L, N = as_pilots("A", A).shape
+    data_driven = isinstance(approximation, Covariance)
+    n_in = 2 * L**2 if data_driven else N
+    residual = residual and not data_driven
+    correction = CorrectionPart(n_in, N, V, width or 4 * N, residual=residual, network=own)
+    return SupportDecoder(approximation, correction, calibration or nn.Identity())
 
 
 def activity_decoder(
     A: ArrayLike, approximation: ApproximationPart, V: int, width: int | None, residual: bool, own: Network | None
 ) -> SupportDecoder:
-    """Return a decoder that corrects the activities α of an approximation part."""
+    """Return a decoder that corrects the activities α of an approximation part, or reads the sample covariance."""
     # Fully connected outputs are log-odds already.
-    is_activity = residual or (V == 0 and own is None)
-    calibration = Calibration(_MAP_SLOPE, _MAP_MIDPOINT) if is_activity else nn.Identity()
+    is_activity = not isinstance(approximation, Covariance) and (residual or (V == 0 and own is None))
+    calibration = Calibration(_MAP_SLOPE, _MAP_MIDPOINT) if is_activity else None
     return support_decoder(A, approximation, V, width, residual, own, calibration)
-
-
-def covariance_decoder(A: ArrayLike, V: int, width: int | None, own: Network | None) -> SupportDecoder:
-    """Return a purely data-driven detector on the sample covariance."""
-    L, N = as_pilots("A", A).shape
-    correction = CorrectionPart(2 * L**2, N, V, width or 4 * N, residual=False, network=own)
-    return SupportDecoder(Covariance(), correction, nn.Identity())

@@ -14,14 +14,13 @@ from mmvsolvers.validation import FINITE, FRACTION, POSITIVE, as_count, as_real,
 from mmvsolvers_nn.autoencoders import (
     AutoEncoder,
     SignalDecoder,
-    covariance_decoder,
     encoder_of,
     signal_decoder,
     support_decoder,
 )
 from mmvsolvers_nn.functional import Recovery, amp_mmse, conditional_mean, likelihood_ratio, map_cd
 from mmvsolvers_nn.functional.amp_mmse import LARGEST_RATIO
-from mmvsolvers_nn.layers import ApproximationPart, Network, Received, log_odds_of, signals_of
+from mmvsolvers_nn.layers import ApproximationPart, Covariance, Network, Received, log_odds_of, signals_of
 
 # Log-odds that couplings may reach between two sweeps: beyond, single precision cannot tell a probability from 1.
 _LARGEST_LOG_ODDS = 10.0
@@ -114,33 +113,19 @@ class CoupledMAP(ApproximationPart):
         }
 
 
-class CoupledMMSE(CoupledMAP):
-    """`CoupledMAP`, then every device's signal by its conditional mean given the evidence found for all.
+class EvidenceDecoder(SignalDecoder):
+    """A signal decoder that scores devices by `CoupledMAP`, and expects of each what this evidence says.
 
-    Parameters
-    ----------
-    U, noise_var, activity_prob, coupling
-        As in `CoupledMAP`.
+    Before the correction part, every device's signal is its conditional mean given the evidence found for all.
     """
 
-    def forward(self, A: Tensor, Y: Tensor) -> Tensor:
-        """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        return self.estimate(A, Y, super().forward(A, Y))
-
-    def estimate(self, A: Tensor, Y: Tensor, log_odds: Tensor) -> Tensor:
-        """Return the signals that are expected where devices are active by these log-odds, (..., N)."""
-        return conditional_mean(A, Y, self.noise_var, log_odds.sigmoid())
-
-
-class EvidenceDecoder(SignalDecoder):
-    """A signal decoder on `CoupledMMSE` that scores devices by their posterior log-odds."""
-
-    approximation: CoupledMMSE
+    approximation: CoupledMAP
 
     def forward(self, A: Tensor, Y: Tensor) -> Recovery:
-        """Estimate X, (..., N, M), and score every device, (..., N)."""
-        log_odds = CoupledMAP.forward(self.approximation, A, Y)
-        return Recovery(self.corrected(self.approximation.estimate(A, Y, log_odds)), log_odds, ())
+        """Estimate X, (..., N, M), and score every device by its posterior log-odds, (..., N)."""
+        log_odds = self.approximation(A, Y)
+        expected = conditional_mean(A, Y, self.approximation.noise_var, log_odds.sigmoid())
+        return Recovery(self.corrected(expected), log_odds, ())
 
 
 def _coupling(N: int, start: ArrayLike | None = None) -> nn.Parameter:
@@ -240,12 +225,8 @@ class CoupledMAPNN(AutoEncoder):
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
-        if U:
-            approximation = CoupledMAP(U, noise_var, activity_prob, coupling=coupling)
-            decoder = support_decoder(A, approximation, V, width, residual, correction, nn.Identity())
-        else:
-            decoder = covariance_decoder(A, V, width, correction)
-        super().__init__(encoder_of(A, learn_pilots), decoder)
+        approximation = CoupledMAP(U, noise_var, activity_prob, coupling=coupling) if U else Covariance()
+        super().__init__(encoder_of(A, learn_pilots), support_decoder(A, approximation, V, width, residual, correction))
 
 
 class CoupledMMSENN(AutoEncoder):
@@ -283,7 +264,7 @@ class CoupledMMSENN(AutoEncoder):
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
-        approximation = CoupledMMSE(U, noise_var, activity_prob, coupling=coupling) if U else Received()
+        approximation = CoupledMAP(U, noise_var, activity_prob, coupling=coupling) if U else Received()
         decoder = signal_decoder(A, approximation, V, width, residual, correction)
         super().__init__(
             encoder_of(A, learn_pilots), EvidenceDecoder(approximation, decoder.correction) if U else decoder

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from mmvsolvers.validation import POSITIVE, as_count, as_scalar
-from mmvsolvers_nn.autoencoders import AutoEncoder, activity_decoder, covariance_decoder, encoder_of
+from mmvsolvers_nn.autoencoders import AutoEncoder, activity_decoder, encoder_of
 from mmvsolvers_nn.functional import map_psca
-from mmvsolvers_nn.layers import ApproximationPart, Network, log_odds_of
+from mmvsolvers_nn.layers import ApproximationPart, Covariance, Network, log_odds_of
 
 
 class ParallelMAP(ApproximationPart):
@@ -90,8 +90,6 @@ class PSCANN(AutoEncoder):
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
-        if U:
-            decoder = activity_decoder(A, ParallelMAP(U, noise_var, activity_prob), V, width, residual, correction)
-        else:
-            decoder = covariance_decoder(A, V, width, correction)
+        approximation = ParallelMAP(U, noise_var, activity_prob) if U else Covariance()
+        decoder = activity_decoder(A, approximation, V, width, residual, correction)
         super().__init__(encoder_of(A, learn_pilots), decoder)

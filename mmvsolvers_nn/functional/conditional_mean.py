@@ -1,11 +1,10 @@
 """The signals that are expected where devices are active with given probabilities."""
 
-import torch
 from torch import Tensor
 
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE
 from mmvsolvers_nn.functional._inputs import Problems
-from mmvsolvers_nn.functional._reference.map_cd import covariance_inverse
+from mmvsolvers_nn.functional._reference.map_cd import filtered
 
 
 def conditional_mean(
@@ -52,8 +51,6 @@ def conditional_mean(
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
     active = problems.per_entry("probability", probability, NON_NEGATIVE)
     strength = variance.sqrt()
-    scaled = A * strength
-    rows = scaled.mH @ covariance_inverse(scaled, noise, active)
-    q = torch.view_as_real((rows * scaled.mT).resolve_conj())[..., 0].sum(dim=2)
+    rows, q = filtered(A * strength, noise, active)
     weight = active * strength / (1.0 + (1.0 - active) * q)
     return problems.batched(weight.unsqueeze(2) * (rows @ problems.Y))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE
 from mmvsolvers_nn.functional._inputs import Problems
-from mmvsolvers_nn.functional._reference.map_cd import covariance_inverse
+from mmvsolvers_nn.functional._reference.map_cd import filtered
 
 
 def likelihood_ratio(
@@ -51,9 +51,7 @@ def likelihood_ratio(
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
     value = problems.per_entry("activity", activity, NON_NEGATIVE)
-    scaled = A * variance.sqrt()
-    rows = scaled.mH @ covariance_inverse(scaled, noise, value)
-    q = torch.view_as_real((rows * scaled.mT).resolve_conj())[..., 0].sum(dim=2)
+    rows, q = filtered(A * variance.sqrt(), noise, value)
     r = torch.view_as_real(rows @ problems.Y).square().sum(dim=(2, 3)) / problems.M
     # q and r see the device itself as well; without it they are q/rest and r/rest².
     rest = (1.0 - value * q).clamp_min(torch.finfo(q.dtype).eps)

@@ -7,7 +7,7 @@ import torch
 
 from mmvsolvers import mmse_estimate
 from mmvsolvers_nn import functional
-from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP, CoupledMMSE
+from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP
 from mmvsolvers_nn.functional.amp_mmse import Model
 
 N, L, M, T = 12, 6, 2, 3
@@ -173,7 +173,7 @@ def test_the_conditional_mean_weighs_what_is_expected_of_an_active_device(proble
     assert torch.autograd.gradcheck(lambda phi: functional.conditional_mean(A, Y, 0.3, phi), (probability,))
 
 
-@pytest.mark.parametrize("layer", [CoupledAMP, CoupledMAP, CoupledMMSE])
+@pytest.mark.parametrize("layer", [CoupledAMP, CoupledMAP])
 def test_a_coupling_can_be_started_from(layer):
     given = (3, EPS) if layer is CoupledAMP else (3, 0.2, EPS)
     wanted = random_coupling().float()

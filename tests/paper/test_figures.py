@@ -4,6 +4,7 @@ import pytest
 
 from mmvsolvers import GroupActivity, to_json
 from mmvsolvers.paper.figures import FIGURES, SCHEMES
+from mmvsolvers.plotting import STYLES
 from mmvsolvers.registry import SOLVERS
 from mmvsolvers_nn.paper.run import tasks_of
 from mmvsolvers_nn.paper.scales import SCALES
@@ -56,6 +57,13 @@ def test_figures_share_what_they_have_in_common():
 def test_schemes_exist():
     for scheme in SCHEMES.values():
         assert scheme.solver in (LEARNED if scheme.is_learned else {*SOLVERS, "oracle_mmse", "optimum"})
+
+
+def test_learned_schemes_are_called_and_look_the_same_everywhere():
+    """The core, which draws the figures, must not import what trains; so both say the labels."""
+    labels = {scheme.solver: scheme.label for scheme in SCHEMES.values() if scheme.is_learned}
+    assert labels == {name: LEARNED[name].label for name in labels}
+    assert set(LEARNED) <= set(STYLES)
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)

@@ -38,6 +38,12 @@ def covariance_inverse(A: Tensor, noise_var: Tensor, value: Tensor) -> Tensor:
     return half.mH @ half
 
 
+def filtered(A: Tensor, noise_var: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Return aₙᴴΣ⁻¹ of every problem and device, (T, N, L), and aₙᴴΣ⁻¹aₙ, (T, N), with Σ of `covariance_inverse`."""
+    rows = A.mH @ covariance_inverse(A, noise_var, value)
+    return rows, torch.view_as_real((rows * A.mT).resolve_conj())[..., 0].sum(dim=2)
+
+
 def coordinate_step(q: Tensor, r: Tensor, value: Tensor, log_odds: Tensor, upper: Tensor) -> Tensor:
     """Return the step d to the minimum of log(1 + dq) - rd/(1 + dq) - log_odds·d over -value <= d <= upper - value."""
     lowest, highest = -value, upper - value
