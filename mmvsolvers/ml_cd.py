@@ -65,7 +65,8 @@ def ml_cd(
     An unknown σ² is one more coordinate: before every full sweep it is moved to its minimum given the powers, found
     from the eigenvalues of AΓAᴴ, and all is computed in double precision. Powers of many silent devices can stand in
     for noise, so that at short pilots the minimum is at a σ² far too small, often at the least that is tried, 1e-9 of
-    the power of Y. Detection by a learned threshold hardly suffers from it, but it takes more sweeps.
+    the power of Y. Detection by a learned threshold does not suffer from it, but it takes more sweeps. `em_ep` learns
+    σ² with less bias.
 
     References
     ----------

@@ -150,8 +150,9 @@ _ALL = (
         "based joint data and activity detection for massive random access with massive MIMO, arXiv 2102.03490, 2021: "
         "a setting of the kind that this literature on accelerated coordinate descent uses",
         advice="ML to a tolerance; what is compared is time.",
-        chosen="The sizes are those of the setting's kind, not checked against a figure of the paper. All devices at "
-        "128 dB: 23 dBm against a floor of -99 dBm are -6 dB. The sweep.",
+        chosen="All of it: N, K, L, M and the sweep are assumed, not checked against the paper's text. So is the power of "
+        "all devices, -6 dB: 23 dBm over a path loss of 128 dB, as at 1 km, against a floor of -99 dBm, which are "
+        "-169 dBm/Hz over 10 MHz.",
     ),
     NamedScenario(
         name="li2022",
