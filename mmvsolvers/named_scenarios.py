@@ -150,8 +150,8 @@ _ALL = (
         "based joint data and activity detection for massive random access with massive MIMO, arXiv 2102.03490, 2021: "
         "a setting of the kind that this literature on accelerated coordinate descent uses",
         advice="ML to a tolerance; what is compared is time.",
-        chosen="All of it: N, K, L, M and the sweep are assumed, not checked against the paper's text. So is the power of "
-        "all devices, -6 dB: 23 dBm over a path loss of 128 dB, as at 1 km, against a floor of -99 dBm, which are "
+        chosen="All of it: N, K, L, M and the sweep are assumed, not checked against the paper's text. So is the power "
+        "of all devices, -6 dB: 23 dBm over a path loss of 128 dB, as at 1 km, against a floor of -99 dBm, which are "
         "-169 dBm/Hz over 10 MHz.",
     ),
     NamedScenario(
