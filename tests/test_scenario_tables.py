@@ -1,6 +1,7 @@
 """The committed tables of the named scenarios are whole, and of those scenarios."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ FOLDER = Path(__file__).parent.parent / "examples" / "scenarios"
 MEASURED = [*mmv.named_scenarios(), "umi"]
 
 
+def rows_of(name: str) -> list[dict[str, str]]:
+    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 @pytest.mark.parametrize("name", MEASURED)
 def test_every_scenario_has_its_table_and_figure(name):
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(name)
     assert (FOLDER / f"{name}.png").stat().st_size > 1000
     solvers = {row["solver"] for row in rows}
     assert len(solvers) >= 12
@@ -24,6 +29,7 @@ def test_every_scenario_has_its_table_and_figure(name):
     for row in rows:
         assert row["scenario"] == name
         assert row["seed"] == "0"
+        assert json.loads(row["options"]) == {"tol": 1e-3, "max_iter": 100}
         assert all(package in row["versions"] for package in ("Python", "mmvsolvers", "numpy", "numba"))
         for figure in ("mse", "error_rate", "missed_detection", "false_alarm"):
             if row[figure]:
@@ -35,8 +41,7 @@ def test_every_scenario_has_its_table_and_figure(name):
 @pytest.mark.parametrize("name", mmv.named_scenarios())
 def test_tables_are_of_the_sizes_that_they_say(name):
     scenario = mmv.named_scenario(name).scenario
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(name)
     cut = {} if rows[0]["cut"] == "none" else dict(word.split("=") for word in rows[0]["cut"].split())
     varied = [size for size in ("L", "M") if len({row[size] for row in rows}) > 1]
     assert len(varied) == 1
@@ -46,3 +51,13 @@ def test_tables_are_of_the_sizes_that_they_say(name):
                 assert row[size] == cut.get(size, str(getattr(scenario, size)))
         assert row["activity"] == type(scenario.activity).__name__
         assert row["channel"] == type(scenario.channel).__name__
+
+
+def test_the_page_says_what_the_table_of_urban_micro_cells_says():
+    found = {(row["solver"], row["L"]): row for row in rows_of("umi")}
+    text = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
+    for figure, said in (("mse", "mean squared error is {} % above"), ("error_rate", "error rate {} %")):
+        above = [float(found["em_ep", L][figure]) / float(found["gibbs", L][figure]) - 1 for L in ("8", "12", "16")]
+        assert said.format("{:.0%}, {:.0%} and {:.0%}".format(*above).replace("%", "")) in text
+    for L in ("8", "12", "16"):
+        assert min((float(row["error_rate"]), name) for (name, at), row in found.items() if at == L)[1] == "gibbs"
