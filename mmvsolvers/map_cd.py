@@ -18,6 +18,9 @@ from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count,
 
 # Where rounding errors of what silence leaves unexplained exceed this, an objective counted from silence is not told.
 CANCELLATION = 1e-7
+# Devices this many times stronger than the noise leave rounding errors when they fall silent again: objectives and
+# what flips gain are then computed anew.
+STRONG = 1e6
 # Random orders in which groups, or devices with couplings, flip.
 N_ORDERS = 8
 
@@ -162,16 +165,21 @@ def _flip(
         solve = partial(
             _climb, np.ascontiguousarray(problems.rows[order]), first, log_odds, pairs, Y, noise, max_iter=max_iter
         )
-        active[which], level, left[which], n_iter[which] = solve_in_parts(solve, Y, batch.N)
+        active[which], level, gain_left, n_iter[which] = solve_in_parts(solve, Y, batch.N)
         fit = np.sum(Y.real**2 + Y.imag**2, axis=(1, 2)) / noise
         found = batch.A.shape[0] * np.log(noise) + (fit - level) / batch.M
         rounding = np.finfo(float).eps * fit
-        left[which] = np.maximum(left[which], np.where(rounding > CANCELLATION, rounding, 0))
-        for t in np.flatnonzero(rounding > CANCELLATION):
+        lost = rounding > CANCELLATION
+        strongest = np.sum(problems.rows.real**2 + problems.rows.imag**2, axis=1).max()
+        for t in np.flatnonzero(lost | (strongest > STRONG * noise)):
             awake = active[which][t]
             prior = awake @ log_odds + (0.5 * awake @ pairs @ awake if pairs.size else 0.0)
-            found[t] = whitened_likelihood(problems.rows.T, Y[t], noise[t], awake[group].astype(float))
-            found[t] -= prior / batch.M
+            counted = whitened_likelihood(problems.rows.T, Y[t], noise[t], awake[group].astype(float))
+            counted -= prior / batch.M
+            odds = log_odds + awake @ pairs if pairs.size else log_odds
+            missed = _largest_gain(problems.rows, Y[t], noise[t], awake, group, odds)
+            gain_left[t], found[t] = max(missed, rounding[t] if lost[t] else 0.0), counted
+        left[which] = gain_left
         objective[which] = found + 2 * np.log(2) * batch.A.shape[0] * problems.unit
     objective -= np.log1p(-prob_of_group).sum() / batch.M
     return batch.result(
@@ -182,6 +190,46 @@ def _flip(
         n_iter=n_iter,
         tol=tol,
     )
+
+
+def _largest_gain(
+    rows: NDArray[np.complex128],
+    Y: NDArray[np.complex128],
+    noise_var: np.float64,
+    awake: NDArray[np.bool_],
+    group: NDArray[np.int64],
+    prior: NDArray[np.float64],
+) -> float:
+    """Return by how much a single flip raises the log-posterior of one problem; ``prior`` are its log-odds (G,).
+
+    Silent groups are looked at in the eigenvectors of Σ, active ones by the mean and the covariance of their X, in
+    which strong devices leave no rounding errors.
+    """
+    chosen = awake[group]
+    G = rows[chosen].T / np.sqrt(noise_var)
+    L, K = G.shape
+    basis, sizes, _ = np.linalg.svd(G, full_matrices=K < L)
+    spectrum = np.ones(L)
+    spectrum[: sizes.size] += sizes**2
+    whitener = basis.conj().T / np.sqrt(noise_var * spectrum)[:, None]
+    Z, W = whitener @ Y, whitener @ rows.T
+    orthogonal, triangle = np.linalg.qr(np.vstack([G, np.eye(K)]))
+    root = np.linalg.solve(triangle, np.eye(K))
+    mean, place = root @ (orthogonal[:L].conj().T @ Y) / np.sqrt(noise_var), np.cumsum(chosen) - 1
+    gain = 0.0
+    for g in range(awake.size):
+        members = np.flatnonzero(group == g)
+        if awake[g]:
+            X, part = mean[place[members]], root[place[members]]
+            covariance = part @ part.conj().T
+            fit = np.vdot(X, np.linalg.solve(covariance, X)).real + Y.shape[1] * np.linalg.slogdet(covariance)[1]
+        else:
+            part = W[:, members]
+            U, precision = part.conj().T @ Z, np.eye(members.size) + part.conj().T @ part
+            fit = np.vdot(U, np.linalg.solve(precision, U)).real - Y.shape[1] * np.linalg.slogdet(precision)[1]
+        odds = float(prior[g] + fit)
+        gain = max(gain, -odds if awake[g] else odds)
+    return gain
 
 
 def _climb(

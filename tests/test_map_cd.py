@@ -149,3 +149,29 @@ def test_groups_have_no_box():
         mmv.map_cd(A, Y, 0.1, 0.1, groups=np.arange(6) // 2, upper=2.0)
     with pytest.raises(ValueError, match=r"groups must have shape \(6,\)"):
         mmv.map_cd(A, Y, 0.1, 0.1, groups=np.arange(3))
+
+
+@pytest.mark.filterwarnings("ignore::mmvsolvers.ConvergenceWarning")
+@pytest.mark.parametrize("told", ["groups", "couplings"])
+def test_what_flips_gain_is_the_same_by_both_ways(told, monkeypatch):
+    A, Y, _ = make_problem(20, 8, 3, T=5)
+    pairs = 0.3 * np.random.default_rng(0).standard_normal((20, 20))
+    couplings = np.triu(pairs, 1) + np.triu(pairs, 1).T
+    structure = {told: np.arange(20) // 2 if told == "groups" else couplings}
+    found = []
+    for strong in (np.inf, 0.0):
+        monkeypatch.setitem(mmv.map_cd.__globals__, "STRONG", strong)
+        found.append(mmv.map_cd(A, Y, 0.1, 0.2, max_iter=1, **structure))
+    assert found[0].optimality.max() > 0.01
+    np.testing.assert_allclose(found[1].optimality, found[0].optimality, atol=1e-9)
+    np.testing.assert_allclose(found[1].objective, found[0].objective, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::mmvsolvers.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(4))
+def test_strong_groups_are_claimed_as_they_are(seed):
+    A, Y, _ = make_problem(12, 8, 2, seed=seed)
+    found = mmv.map_cd(A, Y, 1e-3, 0.2, channel_var=1e12, groups=np.arange(12) // 2)
+    prior = np.where(found.score[:, ::2] > 0, np.log(0.2), np.log(0.8)).sum(axis=1) / 2
+    wanted = mmv.negative_log_likelihood(A, Y, 1e-3, 1e12 * found.score) - prior
+    np.testing.assert_allclose(found.objective, wanted, rtol=1e-9)

@@ -44,6 +44,10 @@ SOLVERS = {
     "ml_cd": {"noise_var": 0.1},
     "covariance_lasso": {"lam": 2.0},
     "somp": {"noise_var": 0.1},
+    "map_psca": {"noise_var": 0.1, "activity_prob": 0.1},
+    "m_sbl": {"noise_var": 0.1},
+    "gibbs": {"noise_var": 0.1, "activity_prob": 0.1},
+    "em_ep": {},
 }
 SHAPE = (200, 30, 4, 4000)
 LIMIT = 300
@@ -109,8 +113,8 @@ def interrupted_command(command, moment):
     return f"{process.returncode}: {errors[-300:]}", spent
 
 
-def commands(folder):
-    """Return the command lines that are interrupted."""
+def commands(folder, max_iter=20):
+    """Return the command lines that are interrupted; ``mmv solve`` takes as long as ``max_iter`` sweeps."""
     rng = np.random.default_rng(0)
     A, Y = (rng.standard_normal((*shape, 2)) @ [1, 1j] for shape in ((30, 200), (3000, 30, 4)))
     np.savez(Path(folder) / "data.npz", A=A, Y=Y)
@@ -121,7 +125,7 @@ def commands(folder):
             "-s", "ml_cd", "-s", "amp_mmse", "-s", "group_lasso_bcd", "-o", f"{folder}/out.png", "--overwrite",
         ],
         "mmv solve": [
-            *mmv, "solve", f"{folder}/data.npz", "-s", "group_lasso_bcd", "--max-iter", "20", "--tol", "0",
+            *mmv, "solve", f"{folder}/data.npz", "-s", "group_lasso_bcd", "--max-iter", str(max_iter), "--tol", "0",
             "-o", f"{folder}/out.npz", "--overwrite",
         ],
     }  # fmt: skip

@@ -36,6 +36,9 @@ CASES = {
     "somp": ("somp", {"noise_var": 0.1}),
     "m_sbl": ("m_sbl", {"noise_var": 0.1}),
     "gibbs": ("gibbs", {"noise_var": 0.1, "activity_prob": P, "channel_var": 1.0, "max_iter": 20}),
+    "em_ep": ("em_ep", {}),
+    "em_ep, told": ("em_ep", {"noise_var": 0.1, "activity_prob": P, "channel_var": 1.0}),
+    "ml_cd, dense": ("ml_cd", {"noise_var": 0.1, "gamma0": "dense"}),
 }
 POWERS = {"lam": (1, 1), "noise_var": (0, 2), "channel_var": (-2, 2), "threshold": (-2, 2)}
 DTYPES = (np.complex64, np.complex128, np.float32, np.float64)
@@ -142,7 +145,8 @@ def likelihood(reference, t, result):
     W = W * np.sqrt(gain)
     q, r = np.linalg.norm(W, axis=0) ** 2, np.linalg.norm(Z.conj().T @ W, axis=0) ** 2 / M
     with np.errstate(all="ignore"):
-        u = 2 * r / (q + np.sqrt(q * q - 4 * c * r))
+        # q² may overflow
+        u = 2 * (r / q) / (1 + np.sqrt(1 - 4 * (c / q) * (r / q)))
         step = np.maximum(u - 1, -value * q)
     return objective, np.abs(np.where(q > 0, step, 0)).max()
 
