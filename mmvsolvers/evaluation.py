@@ -269,10 +269,10 @@ def average(draws: list[Evaluation]) -> Evaluation:
     return replace(
         draws[0],
         mse=_over_some([draw.mse for draw in draws]),
-        error_rate=over_draws([draw.error_rate for draw in draws]),
-        sample_error_rate=over_draws([draw.sample_error_rate for draw in draws]),
-        missed_detection=_over_some([draw.missed_detection for draw in draws]),
-        false_alarm=_over_some([draw.false_alarm for draw in draws]),
+        error_rate=over_draws([draw.error_rate for draw in draws], most=1.0),
+        sample_error_rate=over_draws([draw.sample_error_rate for draw in draws], most=1.0),
+        missed_detection=_over_some([draw.missed_detection for draw in draws], most=1.0),
+        false_alarm=_over_some([draw.false_alarm for draw in draws], most=1.0),
         threshold=sum(draw.threshold for draw in draws) / len(draws),
         seconds_per_sample=sum(draw.seconds_per_sample for draw in draws) / len(draws),
         n_samples=sum(draw.n_samples for draw in draws),
@@ -281,18 +281,18 @@ def average(draws: list[Evaluation]) -> Evaluation:
     )
 
 
-def _over_some(draws: Sequence[Estimate | None]) -> Estimate | None:
+def _over_some(draws: Sequence[Estimate | None], most: float = math.inf) -> Estimate | None:
     """Average over the draws that have the figure."""
     known = [draw for draw in draws if draw is not None]
-    return over_draws(known) if known else None
+    return over_draws(known, most) if known else None
 
 
-def over_draws(draws: Sequence[Estimate]) -> Estimate:
-    """Average non-negative figures as :func:`average` does; independent half widths add up in squares."""
+def over_draws(draws: Sequence[Estimate], most: float = math.inf) -> Estimate:
+    """Average figures from 0 to ``most`` as :func:`average` does; independent half widths add up in squares."""
     if len(draws) == 1:
         return draws[0]
     between = Estimate.of([draw.mean for draw in draws])
     below = math.hypot(*(draw.mean - draw.low for draw in draws)) / len(draws)
     above = math.hypot(*(draw.high - draw.mean for draw in draws)) / len(draws)
     low, high = min(between.low, between.mean - below), max(between.high, between.mean + above)
-    return replace(between, low=max(low, 0.0), high=high)
+    return replace(between, low=max(low, 0.0), high=min(high, most))

@@ -81,6 +81,10 @@ def test_the_interval_of_an_average_is_over_the_draws(data):
     spread = [replace(one, mse=mmv.Estimate(k, k - 0.1, k + 0.1, 30)) for k, one in enumerate(draws, start=2)]
     assert average(spread).mse == mmv.Estimate.of([2.0, 3.0, 4.0, 5.0, 6.0])
     assert average(draws[:1]) == draws[0]
+    far = mmv.Estimate.of([0.1, 0.9]), mmv.Estimate.of([0.2, 0.4])
+    rates = [replace(draws[0], missed_detection=one, false_alarm=one, sample_error_rate=one) for one in far]
+    found = average(rates)
+    assert found.missed_detection.high == found.false_alarm.high == found.sample_error_rate.high == 1.0
 
 
 def test_draws_without_an_error_leave_open_what_their_samples_do(data):

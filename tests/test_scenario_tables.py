@@ -35,6 +35,7 @@ def test_every_scenario_has_its_table_and_figure(name):
             if row[figure]:
                 low, mean, high = (float(row[figure + end]) for end in ("_low", "", "_high"))
                 assert 0 <= low <= mean <= high
+                assert figure == "mse" or high <= 1
         assert (row["mse"] != "") == find_solver(row["solver"]).recovers_signal
 
 

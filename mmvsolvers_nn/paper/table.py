@@ -1,6 +1,7 @@
 """One table of what was found, of all tasks of some figures."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from mmvsolvers.paper.results import COLUMNS
 from mmvsolvers.sweep import columns_of
 from mmvsolvers_nn.paper.run import Findings, points_of
 from mmvsolvers_nn.paper.scales import Scale
-from mmvsolvers_nn.paper.tasks import PROTOCOL, SEED, Finding, Timing
+from mmvsolvers_nn.paper.tasks import PROTOCOL, RATES, SEED, Finding, Timing
 
 
 def tabulate(figures: Sequence[Figure], findings: Findings, scale: Scale) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def _rows(
 
 def _row(quantity: str, found: Sequence[Finding]) -> dict[str, Any]:
     draws = [finding.quantities[quantity] for finding in found]
-    estimate = over_draws(draws)
+    estimate = over_draws(draws, most=1.0 if quantity in RATES else inf)
     return {
         "quantity": quantity,
         "mean": estimate.mean,

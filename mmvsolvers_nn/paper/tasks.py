@@ -32,7 +32,7 @@ from mmvsolvers_nn.paper.scales import Scale
 
 SEED = 0
 _CASES = {"IndependentActivity": "independent", "SingleActiveGroup": "single_group", "GroupActivity": "groups"}
-_MEASURED = ("error_rate", "mse", "missed_detection", "false_alarm")
+RATES = ("error_rate", "missed_detection", "false_alarm")
 # Raised whenever a change of the code may change what points or timings find; those of another one are measured anew.
 PROTOCOL = 2
 
@@ -116,7 +116,7 @@ class Point:
         start = time.perf_counter()
         found = self._learned(scale, directory) if self.is_training else self._classical(scale)
         evaluation, pilots, samples, quantities = found
-        measured = {name: getattr(evaluation, name) for name in _MEASURED}
+        measured = {name: getattr(evaluation, name) for name in (*RATES, "mse")}
         quantities |= {name: estimate for name, estimate in measured.items() if estimate is not None}
         quantities |= _coherences(pilots, n_groups_of(self.scenario))
         return {

@@ -54,6 +54,7 @@ def test_every_point_is_measured_and_kept(tmp_path):
         errors = table[(table["scheme"] == scheme) & (table["quantity"] == "mse")]
         assert (bound["mean"].to_numpy() < errors["mean"].to_numpy()).all()
     assert set(table["quantity"]) >= {"mse", "error_rate", "missed_detection", "false_alarm"}
+    assert (table[table["quantity"] == "missed_detection"]["high"] <= 1).all()
     first = tasks_of(TINY, SMOKE)[0]
     (kept,) = found[first].values()
     less = {name: value for name, value in kept.quantities.items() if name != "false_alarm"}
