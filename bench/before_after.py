@@ -1,8 +1,8 @@
 """This working tree beside a revision of it: ``python -m bench.before_after REV``.
 
 Every solver runs its fixed number of iterations on one thread, in two processes that take turns. The ratio of a case is
-the median of the ratios of turns that follow each other; above 1, the working tree is slower than the revision. Beside it
-stands the ratio of the least times, which other work on the machine does not touch.
+the median of the ratios of turns that follow each other; above 1, the working tree is slower than the revision. Beside
+it stands the ratio of the least times, which other work on the machine does not touch.
 """
 
 import argparse
