@@ -8,6 +8,7 @@ its own. Rows go to ``results/recipes.csv`` as soon as they are measured; a run 
 import argparse
 import csv
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,7 @@ def main():
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
+    warnings.simplefilter("ignore", mmv.ConvergenceWarning)
     rows = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
     done = {(row["case"], row["recipe"], int(row["seed"])) for row in rows}
     for case, recipe in ((case, recipe) for case, recipes in RECIPES.items() for recipe in recipes):

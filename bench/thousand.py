@@ -17,6 +17,7 @@ import numpy as np
 
 import mmvsolvers as mmv
 from bench.markdown import insert, table
+from mmvsolvers.metrics import rate_of_counts
 from mmvsolvers.writing import write_table
 
 TABLE = Path(__file__).parent / "results" / "thousand.csv"
@@ -85,15 +86,13 @@ def measure(solve, scenario, pilots, n_train, n_test, seed):
 
 def row_of(errors, squares, spent):
     """Return the columns that hold figures; the error rate with its 95 % interval over samples."""
-    rate = mmv.Estimate.of(errors / 1000)
-    # Where no sample has errors, 95 % of such series would come of at most 3 wrong decisions in all.
-    low, high = (rate.low, rate.high) if errors.any() else (0.0, 3 / (1000 * errors.size))
+    rate = rate_of_counts(errors.astype(float), np.full(errors.size, 1000.0))
     return {
         "samples": errors.size,
         "errors": int(errors.sum()),
         "error_rate": f"{rate.mean:.3g}",
-        "error_low": f"{max(low, 0.0):.3g}",
-        "error_high": f"{high:.3g}",
+        "error_low": f"{rate.low:.3g}",
+        "error_high": f"{rate.high:.3g}",
         "mse": f"{squares.mean():.5g}",
         "mse_width": f"{1.96 * squares.std(ddof=1) / np.sqrt(squares.size):.2g}",
         "cpu_ms": f"{spent:.3g}",
@@ -135,9 +134,8 @@ def main():
     warnings.simplefilter("ignore", mmv.ConvergenceWarning)
     rows = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
     done = {(row["case"], int(row["L"]), row["decoder"]) for row in rows}
-    tasks = [
-        (case, L, name) for L in LENGTHS for case in CASES for name in ("coupled_mmse_nn", *classical(case), "amp_nn")
-    ]
+    decoders = ("coupled_mmse_nn", "ML", "amp_nn", "AMP", "AMP, groups")
+    tasks = [(case, L, name) for name in decoders for L in LENGTHS for case in CASES]
     for case, L, name in tasks:
         if (case, L, name) in done:
             continue

@@ -44,4 +44,5 @@ coupled coupled_map_nn groups coupled_map_nn-groups
 coupled coupled_map_nn groups coupled_map_nn-groups-shared --start-pilots shared --train-samples 4800
 coupled coupled_mmse_nn single-group coupled_mmse_nn-single-group --start-pilots orthogonal --train-samples 4800 \
     --learning-rate 0.005 --pilot-learning-rate 0.002
-coupled coupled_mmse_nn independent coupled_mmse_nn-independent --start-prior true --U 10 --curriculum 4:14
+coupled coupled_mmse_nn independent coupled_mmse_nn-independent --start-prior true --U 25 --curriculum 10:17 \
+    --train-samples 1280 --learning-rate 3e-4 --pilot-learning-rate 2e-3
