@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from types import FrameType
 from typing import Any
@@ -45,6 +46,17 @@ class _Launches:
         self.limits: list[tuple[LibController, int]] = []
         self.layer: str | None = None
         self.orphaned = False
+        self.workers: ThreadPoolExecutor | None = None
+        self.n_workers = 0
+
+    def pool(self, n_workers: int) -> ThreadPoolExecutor:
+        """Return threads to compute on, at least so many."""
+        with self.lock:
+            if self.workers is None or self.n_workers < n_workers:
+                # one that others still use ends when they are done with it
+                self.workers = ThreadPoolExecutor(n_workers, "mmvsolvers")
+                self.n_workers = n_workers
+            return self.workers
 
     def hold_blas(self) -> None:
         """Hold every BLAS to one thread; the first of all that do finds the limits that the last one restores."""
@@ -125,30 +137,34 @@ def one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def compiled_code() -> Iterator[None]:
-    """Run compiled code: numba over the problems of a batch, every BLAS on one thread, Ctrl-C when it has returned.
+    """Run compiled code: every BLAS on one thread, Ctrl-C when it has returned."""
+    with interrupts_deferred():
+        _launches.hold_blas()
+        try:
+            yield
+        finally:
+            _launches.release_blas()
+
+
+@contextmanager
+def parallel_code() -> Iterator[None]:
+    """Run compiled code that starts threads of numba's.
 
     Raises
     ------
     RuntimeError
-        In a process forked from one in which OpenMP threads ran, where compiled code would hang or abort.
+        In a process forked from one in which OpenMP threads ran, where it would hang or abort.
     """
     if _launches.orphaned:
         raise RuntimeError(
-            "mmvsolvers cannot compute in a process that was forked after its parent computed: GNU OpenMP does not "
+            "mmvsolvers_nn cannot compute in a process that was forked after its parent computed: GNU OpenMP does not "
             "survive a fork. Start processes by multiprocessing's 'spawn' or 'forkserver' method or by loky, or set "
             "the environment variable NUMBA_THREADING_LAYER=workqueue before Python starts"
         )
-    with interrupts_deferred():
-        _launches.hold_blas()
-        try:
-            # OpenMP and TBB take launches from several threads at once; numba's own workqueue aborts.
-            if _layer() in ("omp", "tbb"):
-                yield
-            else:
-                with _launches.turn:
-                    yield
-        finally:
-            _launches.release_blas()
+    # OpenMP and TBB take launches from several threads at once; numba's own workqueue aborts.
+    turn = nullcontext() if _layer() in ("omp", "tbb") else _launches.turn
+    with compiled_code(), turn:
+        yield
 
 
 def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArray[Any], N: int) -> Any:
@@ -165,17 +181,30 @@ def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArra
     found: list[tuple[NDArray[Any], ...]] = []
     start, size = 0, 0
     while start < T:
-        with compiled_code():
-            threads = _threads()
-            size = size or max(threads, FIRST_PART // (N * L * (L + M)))
-            part = slice(start, min(start + size, T))
-            begin = time.perf_counter()
-            found.append(solve(part))
-            spent = time.perf_counter() - begin
+        threads = _threads()
+        size = size or max(threads, FIRST_PART // (N * L * (L + M)))
+        part = slice(start, min(start + size, T))
+        begin = time.perf_counter()
+        found += on_threads(solve, part)
+        spent = time.perf_counter() - begin
         done = part.stop - start
         start = part.stop
         size = max(int(min(PART_SECONDS / max(spent, 1e-9), LARGEST_GROWTH) * done) // threads, 1) * threads
     return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+
+def on_threads(work: Callable[[slice], Any], whole: slice) -> list[Any]:
+    """Cut a slice into one for every thread and let compiled code, which holds no lock, work on them side by side.
+
+    Returns what ``work`` returns, in the order of the slices.
+    """
+    count = whole.stop - whole.start
+    n_parts = min(_threads(), count)
+    cuts = [whole.start + count * k // n_parts for k in range(n_parts + 1)]
+    with compiled_code():
+        if n_parts == 1:
+            return [work(whole)]
+        return list(_launches.pool(n_parts).map(work, map(slice, cuts[:-1], cuts[1:])))
 
 
 def _threads() -> int:

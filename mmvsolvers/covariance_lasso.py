@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import solve_in_parts
+from mmvsolvers._blas import on_threads, solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import matched_powers, mean_power
@@ -98,6 +98,10 @@ def covariance_lasso(
         ("gram", room), lambda: (np.empty((room, room), batch.real_dtype), np.zeros(batch.N, np.bool_))
     )
     received = batch.Y.astype(rows.dtype, copy=False)
+    if room and batch.T > 1:
+        # each problem alone computes the rows that it needs; those of a batch must not write the same ones
+        fill = kernels.covariance_lasso.fill_grams
+        on_threads(lambda part: fill(rows, conjugate, squares, gram, known, part.start, part.stop), slice(0, room))
     r, objective, gap, n_iter = solve_in_parts(
         lambda part: kernels.covariance_lasso.solve_batch(
             rows, conjugate, squares, gram, known, received[part], noise[part], lams[part], max_iter, tol

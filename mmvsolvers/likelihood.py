@@ -131,9 +131,13 @@ def _judge_anew(
         return
     with compiled_code():
         for t in lost:
-            prior = kernels.map_cd.Prior(log_odds * unit[t], upper / unit[t])
-            objective[t], optimality[t] = kernels.map_cd.whitened_judgement(
-                AT, problem.Y[t].astype(double), np.float64(noise_var[t]), doubles[t], prior
+            objective[t], optimality[t] = kernels.map_cd.judge(
+                AT,
+                problem.Y[t].astype(double),
+                np.float64(noise_var[t]),
+                log_odds * unit[t],
+                upper / unit[t],
+                doubles[t],
             )
 
 

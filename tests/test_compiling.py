@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 KERNEL = """
-from compiling import njit
+from compiling import entry
 from other import addend
-@njit()
+@entry()
 def kernel(x):
     return x + addend()
 """
 OTHER = """
-from compiling import njit
+from compiling import entry, njit
 @njit()
 def addend():
     return {}
@@ -59,7 +59,7 @@ def test_a_damaged_cache_is_replaced(folder, kind, rubbish):
 
 
 def test_code_of_others_is_kept_when_a_source_changes(folder):
-    (folder / "apart.py").write_text(OTHER.format(1))
+    (folder / "apart.py").write_text(OTHER.format(1).replace("@njit", "@entry"))
     apart = "import apart; apart.addend(); print(sum(apart.addend.stats.cache_hits.values()));"
     assert call(folder, apart) == ["0", "2", "0"]
     (folder / "kernel.py").write_text(KERNEL + "# another source")
@@ -104,3 +104,14 @@ def test_a_full_disk_is_done_without(folder):
         "c.IndexDataCacheFile.save = fail\n"
     )
     assert call(folder, full) == ["2", "0"]
+
+
+def test_parts_are_compiled_into_their_callers_alone(folder):
+    """They are no functions for Python, which would jump nowhere, and leave nothing on disk."""
+    call(folder)
+    assert {file.name.split("-")[0] for file in (folder / "__pycache__").glob("*.nb?")} == {"kernel.kernel"}
+    refused = "import other\ntry: other.addend()\nexcept TypeError as error: print('py_func' in str(error));"
+    before = call(folder, refused + "\n")
+    assert before == ["True", "2", "1"]
+    after = "import kernel, other; kernel.kernel(1.0)\ntry: other.addend()\nexcept TypeError: print('no');\n"
+    assert call(folder, after)[0] == "no"

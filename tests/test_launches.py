@@ -13,7 +13,7 @@ from conftest import make_problem
 from threadpoolctl import threadpool_info
 
 import mmvsolvers as mmv
-from mmvsolvers._blas import compiled_code, interrupts_deferred, one_blas_thread, solve_in_parts
+from mmvsolvers._blas import compiled_code, interrupts_deferred, on_threads, one_blas_thread, solve_in_parts
 
 linux = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -81,7 +81,8 @@ def short_parts(monkeypatch):
     monkeypatch.setattr("mmvsolvers._blas.FIRST_PART", 0)
 
 
-def test_an_interrupt_is_answered_between_the_parts_of_a_batch(short_parts):
+def test_an_interrupt_is_answered_between_the_parts_of_a_batch(short_parts, monkeypatch):
+    monkeypatch.setattr("mmvsolvers._blas._threads", lambda: 1)
     parts = []
 
     def solve(part):
@@ -115,6 +116,15 @@ def test_where_a_batch_is_cut_does_not_matter(short_parts, monkeypatch):
         np.testing.assert_array_equal(one.objective, other.objective)
 
 
+def test_an_error_on_one_thread_reaches_the_caller():
+    def work(part):
+        if part.stop == 7:
+            raise ArithmeticError("on the last part")
+
+    with pytest.raises(ArithmeticError, match="on the last part"):
+        on_threads(work, slice(0, 7))
+
+
 def test_a_handler_of_the_users_own_is_called_afterwards():
     calls = []
     before = signal.signal(signal.SIGINT, lambda number, frame: calls.append(number))
@@ -140,9 +150,27 @@ if __name__ == "__main__":
 
 
 @linux
-def test_a_fork_after_a_solve_works_or_names_the_remedy():
-    assert "True" in python(FORK, NUMBA_THREADING_LAYER="workqueue").stdout
-    refused = python(FORK, NUMBA_THREADING_LAYER="omp")
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_a_fork_after_a_solve_works(layer):
+    assert "True" in python(FORK, NUMBA_THREADING_LAYER=layer).stdout
+
+
+LAYERS = """
+import multiprocessing, torch, mmvsolvers_nn.functional as F
+A, Y = torch.eye(3, dtype=torch.complex128), torch.ones(4, 3, 2, dtype=torch.complex128)
+def solve(_):
+    return float(F.ml_cd(A, Y, 0.1, n_iter=2).score.sum())
+if __name__ == "__main__":
+    here = solve(0)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        print(pool.map(solve, range(2)) == [here, here])
+"""
+
+
+@linux
+def test_a_fork_after_layers_on_openmp_names_the_remedy():
+    pytest.importorskip("torch")
+    refused = python(LAYERS, NUMBA_THREADING_LAYER="omp")
     assert "NUMBA_THREADING_LAYER=workqueue" in refused.stderr
     assert "'spawn'" in refused.stderr
 

@@ -3,9 +3,8 @@
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
 
 # Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
@@ -173,9 +172,9 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
     return tau2, change, done, diverged
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(A, conjugate, Y, log_odds_silent, variance, group, unit, damping, printed, max_iter, tol):
-    """Solve T problems in parallel, on the scaled model.
+    """Solve T problems, on the scaled model.
 
     A is (L, N), conjugate a_nᴴ (N, L), Y (T, L, M), log_odds_silent (G,), variance and group (N,), unit what the
     variances are multiplied by, and damping, (T,). Returns X (T, N, M), τ², the last relative change, n_iter and
@@ -185,7 +184,7 @@ def solve_batch(A, conjugate, Y, log_odds_silent, variance, group, unit, damping
     X = np.zeros((T, A.shape[1], M), A.dtype)
     tau2, change = np.empty(T, variance.dtype), np.empty(T, variance.dtype)
     n_iter, diverged = np.empty(T, np.int64), np.empty(T, np.bool_)
-    for t in prange(T):
+    for t in range(T):
         prior = Prior(log_odds_silent, unit[t] * variance, group)
         tau2[t], change[t], n_iter[t], diverged[t] = solve(
             A, conjugate, Y[t], prior, damping[t], printed, X[t], max_iter, tol

@@ -1,10 +1,9 @@
 """The exact posterior of few groups: all activities in the order of a Gray code, one flip from each to the next."""
 
 import numpy as np
-from numba import prange
 
 from mmvsolvers.kernels.binary import Model, largest_power, make_state
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, toggle
 
 
@@ -57,9 +56,9 @@ def solve(model, Y, noise_var, score, X):
     scale_down(1.0 / total, score, X)
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(rows, first, Y, noise_var, log_odds):
-    """Solve T problems in parallel.
+    """Solve T problems.
 
     rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), log_odds (G,).
     Returns score (T, G) and X (T, N, M) in units of √g.
@@ -69,6 +68,6 @@ def solve_batch(rows, first, Y, noise_var, log_odds):
     couplings = np.zeros((0, 0))
     model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, 1.0)
     score, X = np.zeros((T, G)), np.zeros((T, N, M), np.complex128)
-    for t in prange(T):
+    for t in range(T):
         solve(model, Y[t], noise_var, score[t], X[t])
     return score, X

@@ -10,6 +10,10 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import LoweringPass, register_pass
+from numba.core.typed_passes import AnnotateTypes
 
 
 @cache
@@ -77,12 +81,83 @@ class KernelCache(FunctionCache):
             return
 
 
+class PartLibrary(JITCodeLibrary):
+    """The code of a function that only other compiled functions call: never turned into machine code by itself.
+
+    Numba optimises a function with all that it calls, and translates both, once for every function on the way down.
+    Here this happens once, in the function that Python calls.
+    """
+
+    class _Codegen:
+        @staticmethod
+        def set_env(name: str, environment: Any) -> None:
+            """Do nothing: the environment is for calls from Python, and there is no code to put its address into."""
+
+    @property
+    def codegen(self) -> Any:
+        """Where Numba puts the environment of a function that it has translated."""
+        return self._Codegen
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return the null pointer."""
+        self._ensure_finalized()
+        return 0
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _IntoPartLibrary(LoweringPass):
+    _name = "into_part_library"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        return True
+
+
+class _PartCompiler(CompilerBase):
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_IntoPartLibrary, AnnotateTypes)
+        passes.finalize()
+        return [passes]
+
+
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile with Numba at the first call and keep the result on disk, or in memory where no disk can be written.
+    """Compile, with Numba, a function that other compiled functions call, together with each of these.
 
     Division by zero gives inf or NaN, as in NumPy, and no exception: none may leave a parallel loop.
     """
-    options = {"error_model": "numpy", **options}
+    options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **options}
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        def refuse(*arguments: Any, **named: Any) -> None:
+            raise TypeError(f"{function.__qualname__} is called by compiled code only; see py_func")
+
+        dispatcher = numba.njit(pipeline_class=_PartCompiler, **options)(function)
+        # Numba would jump to the null pointer
+        dispatcher._compile_for_args = refuse
+        dispatcher._insert = lambda *arguments, **named: None
+        return dispatcher
+
+    return compiled
+
+
+def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile, with Numba, a function that Python calls, at the first call, and keep the result on disk.
+
+    It is kept in memory where no disk can be written. Other threads run Python meanwhile. Division by zero gives inf
+    or NaN, as in `njit`.
+    """
+    options = {"error_model": "numpy", "no_cfunc_wrapper": True, "nogil": True, **options}
 
     def compiled(function: Callable[..., Any]) -> Any:
         dispatcher = numba.njit(**options)(function)

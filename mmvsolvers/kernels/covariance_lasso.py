@@ -10,9 +10,8 @@ a batch shares the whole matrix.
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.shared import gather_rows, real_inner, squared_norm, subtract
 
 # Devices a block.
@@ -235,9 +234,18 @@ def solve(pilots, Y, noise, lam, r, max_iter, tol):
     return value, gap / value if value > 0.0 else 0.0, done
 
 
-@njit(parallel=True)
+@entry()
+def fill_grams(rows, conjugate, squares, gram, known, start, stop):
+    """Compute the rows of |AᴴA|² in [start, stop) that are not there yet; arguments as for `solve_batch`."""
+    pilots = Pilots(rows, conjugate, squares, gram, known)
+    for n in range(start, stop):
+        if not known[n]:
+            fill_gram(pilots, n)
+
+
+@entry()
 def solve_batch(rows, conjugate, squares, gram, known, Y, noise, lam, max_iter, tol):
-    """Solve T problems in parallel.
+    """Solve T problems.
 
     rows and conjugate are a_nᵀ and a_nᴴ (N, L), squares ‖a_n‖² (N,), gram room for |AᴴA|² (N, N) or (0, 0) and known
     which of its rows are there (N,), both filled in for the next call, Y (T, L, M), noise σ² and the bounds that it may
@@ -248,10 +256,6 @@ def solve_batch(rows, conjugate, squares, gram, known, Y, noise, lam, max_iter, 
     r = np.zeros((T, N))
     value, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, gram, known)
-    if gram.size and T > 1:
-        for n in prange(N):
-            if not known[n]:
-                fill_gram(pilots, n)
-    for t in prange(T):
+    for t in range(T):
         value[t], gap[t], n_iter[t] = solve(pilots, Y[t], noise[t], lam[t], r[t], max_iter, tol)
     return r, value, gap, n_iter

@@ -8,10 +8,9 @@ site is then what the mean and the variance of the true posterior ask for.
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
 from mmvsolvers.kernels.amp_mmse import posterior_activity
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.shared import real_inner, squared_norm
 
 # The share of the new sites that is taken begins with the first number, which it never exceeds. It falls by the second
@@ -137,9 +136,9 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
     return M * error / N, change, done
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(AT, conjugate, Y, activity_prob, variance, noise_var, learned, max_iter, tol):
-    """Solve T problems in parallel.
+    """Solve T problems.
 
     AT and conjugate are a_nᵀ and a_nᴴ (N, L), Y (T, L, M), activity_prob and variance (T, N) and noise_var (T, 1), in
     whose place what is learned is put, as ``learned`` (3,) says. Returns X (T, N, M), score (T, N), the
@@ -148,7 +147,7 @@ def solve_batch(AT, conjugate, Y, activity_prob, variance, noise_var, learned, m
     T, N = Y.shape[0], AT.shape[0]
     X, score = np.zeros((T, N, Y.shape[2]), AT.dtype), np.zeros((T, N))
     error, change, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
-    for t in prange(T):
+    for t in range(T):
         prior = Prior(activity_prob[t], variance[t], noise_var[t])
         error[t], change[t], n_iter[t] = solve(AT, conjugate, Y[t], prior, learned, max_iter, tol, X[t], score[t])
     return X, score, error, change, n_iter

@@ -7,7 +7,6 @@ Between two flips no conditional changes, so what a visit finds is kept and coun
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
 from mmvsolvers.kernels.binary import (
     SMALLEST_PIVOT,
@@ -19,7 +18,7 @@ from mmvsolvers.kernels.binary import (
     solve_back,
     whiten,
 )
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 
 # Conditional means of less than this probability are left out.
 NEGLIGIBLE = 1e-9
@@ -232,9 +231,9 @@ def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, score, X):
     return (1.0 - share) * one.level[1] / one.level[2] + share * two.level[1] / two.level[2], difference
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, seeds, n_burn, n_sweeps):
-    """Solve T problems in parallel.
+    """Solve T problems.
 
     rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
     log_odds (G,), couplings (N, N) or (0, 0), start (T, 2, G) who is active at first in the two chains. Returns score
@@ -245,6 +244,6 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, s
     model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, weight)
     score, X = np.empty((T, G)), np.empty((T, N, M), np.complex128)
     level, difference = np.empty(T), np.empty(T)
-    for t in prange(T):
+    for t in range(T):
         level[t], difference[t] = solve(model, Y[t], noise_var[t], start[t], seeds, n_burn, n_sweeps, score[t], X[t])
     return score, X, level, difference

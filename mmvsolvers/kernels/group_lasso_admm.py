@@ -3,9 +3,8 @@
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_bcd import certificate
 from mmvsolvers.kernels.shared import squared_norm
 
@@ -111,9 +110,9 @@ def solve(A, conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol)
     return objective, gap, done
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(A, conjugate, squares, Y, lam, bound, rho, adaptive, max_iter, tol):
-    """Solve T problems in parallel.
+    """Solve T problems.
 
     A is (L, N), conjugate a_nᴴ (N, L), squares ‖a_n‖² (N,), Y (T, L, M), lam, a lower bound of the optimum and
     rho (T,). Returns X (T, N, M), objective, relative gap and n_iter, (T,).
@@ -121,7 +120,7 @@ def solve_batch(A, conjugate, squares, Y, lam, bound, rho, adaptive, max_iter, t
     T, _, M = Y.shape
     X = np.zeros((T, A.shape[1], M), A.dtype)
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
-    for t in prange(T):
+    for t in range(T):
         objective[t], gap[t], n_iter[t] = solve(
             A, conjugate, squares, Y[t], lam[t], bound[t], rho[t], adaptive, X[t], max_iter, tol
         )

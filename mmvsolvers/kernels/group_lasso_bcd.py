@@ -12,9 +12,8 @@ coordinate descent", AISTATS 2021), and checks the duality gap over all devices 
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.shared import (
     copy_into,
     gather_rows,
@@ -378,9 +377,9 @@ def solve_sweeps(pilots, Y, lam, bound, X, max_iter):
     return objective, gap, max_iter
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(rows, conjugate, Y, lam, bound, X, max_iter, tol):
-    """Solve T problems in parallel, from X (T, N, M), in place.
+    """Solve T problems, from X (T, N, M), in place.
 
     rows and conjugate are a_nᵀ and a_nᴴ (N, L), Y (T, L, M), lam and a lower bound of the optimum (T,). Returns
     objective, relative gap, n_iter, (T,).
@@ -388,7 +387,7 @@ def solve_batch(rows, conjugate, Y, lam, bound, X, max_iter, tol):
     T = Y.shape[0]
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
-    for t in prange(T):
+    for t in range(T):
         if tol > 0.0:
             objective[t], gap[t], n_iter[t] = solve_to_tolerance(pilots, Y[t], lam[t], bound[t], X[t], max_iter, tol)
         else:

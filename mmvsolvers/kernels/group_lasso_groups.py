@@ -8,9 +8,8 @@ nor ‖X_g‖.
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_admm import CHECK_EVERY, rebalance
 from mmvsolvers.kernels.shared import copy_into, real_inner, squared_norm
 
@@ -148,9 +147,9 @@ def descend(pilots, Y, lam, bound, X, max_iter, tol):
                 done += 1
 
 
-@njit(parallel=True)
+@entry()
 def descend_batch(rows, conjugate, squares, first, Y, lam, bound, X, max_iter, tol):
-    """Solve T problems in parallel by block coordinate descent, from X (T, N, M), in place.
+    """Solve T problems by block coordinate descent, from X (T, N, M), in place.
 
     rows and conjugate are a_nᵀ and a_nᴴ (N, L), squares ‖a_n‖² (N,), first (G + 1,), Y (T, L, M), lam and a lower bound
     of the optimum (T,). Returns objective, relative gap and n_iter, (T,).
@@ -158,7 +157,7 @@ def descend_batch(rows, conjugate, squares, first, Y, lam, bound, X, max_iter, t
     T = Y.shape[0]
     objective, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, first)
-    for t in prange(T):
+    for t in range(T):
         objective[t], gap[t], n_iter[t] = descend(pilots, Y[t], lam[t], bound[t], X[t], max_iter, tol)
     return objective, gap, n_iter
 
@@ -202,9 +201,9 @@ def split(pilots, Y, lam, bound, rho, adaptive, X, max_iter, tol):
     return objective, gap, done
 
 
-@njit(parallel=True)
+@entry()
 def split_batch(rows, conjugate, squares, first, Y, lam, bound, rho, adaptive, max_iter, tol):
-    """Solve T problems in parallel by ADMM in sharing form among the G groups; arguments as for `descend_batch`.
+    """Solve T problems by ADMM in sharing form among the G groups; arguments as for `descend_batch`.
 
     rho is (T,). Returns X (T, N, M), and objective, relative gap and n_iter, (T,).
     """
@@ -212,6 +211,6 @@ def split_batch(rows, conjugate, squares, first, Y, lam, bound, rho, adaptive, m
     X = np.zeros((T, rows.shape[0], M), rows.dtype)
     objective, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, first)
-    for t in prange(T):
+    for t in range(T):
         objective[t], gap[t], n_iter[t] = split(pilots, Y[t], lam[t], bound[t], rho[t], adaptive, X[t], max_iter, tol)
     return X, objective, gap, n_iter

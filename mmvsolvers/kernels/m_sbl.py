@@ -3,9 +3,8 @@
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse, whitened_judgement
 from mmvsolvers.kernels.shared import real_inner, squared_norm
 
@@ -56,9 +55,9 @@ def solve(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma, X):
     return value_there, optimality, done
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma):
-    """Solve T problems in parallel, from ``gamma`` (T, N), in place.
+    """Solve T problems, from ``gamma`` (T, N), in place.
 
     AT and its conjugate are (N, L), Y (T, L, M), noise_var (T,). Returns X (T, N, M), and objective, optimality and
     n_iter, (T,).
@@ -66,7 +65,7 @@ def solve_batch(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma):
     T, _, M = Y.shape
     X = np.empty((T, AT.shape[0], M), AT.dtype)
     objectives, optimality, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
-    for t in prange(T):
+    for t in range(T):
         objectives[t], optimality[t], n_iter[t] = solve(
             AT, conjugate, Y[t], noise_var[t], is_root, max_iter, tol, gamma[t], X[t]
         )

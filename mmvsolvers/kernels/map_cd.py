@@ -13,9 +13,8 @@ a rank-1 update of Σ⁻¹ for every device that moves, up to rounding. Two thin
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.shared import (
     combine,
     real_inner,
@@ -439,9 +438,15 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
     return value_there, optimality, done
 
 
-@njit(parallel=True)
+@entry()
+def judge(AT, Y, noise_var, log_odds, upper, value):
+    """Return objective and optimality of one problem, in double precision; see `whitened_judgement`."""
+    return whitened_judgement(AT, Y, noise_var, value, Prior(log_odds, upper))
+
+
+@entry()
 def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
-    """Solve T problems in parallel, from ``value`` (T, N), in place.
+    """Solve T problems, from ``value`` (T, N), in place.
 
     AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), unit what one ``value`` is worth in them (T,).
     Returns objective (T,), optimality (T,) and n_iter (T,).
@@ -451,7 +456,7 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     optimality = np.empty(T, noise_var.dtype)
     n_iter = np.empty(T, np.int64)
     column_norms = row_norms(AT)
-    for t in prange(T):
+    for t in range(T):
         prior = Prior(log_odds * unit[t], upper / unit[t])
         objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], noise_var[t], column_norms, prior, max_iter, tol, value[t]

@@ -1,10 +1,9 @@
 """Maximum a posteriori over binary activities of groups: flips that gain, in several random orders."""
 
 import numpy as np
-from numba import prange
 
 from mmvsolvers.kernels.binary import Model, largest_power, make_state
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, toggle, uniform
 
 
@@ -68,9 +67,9 @@ def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
     return best, gain, done
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(rows, first, Y, noise_var, log_odds, couplings, seed, n_orders, max_iter):
-    """Solve T problems in parallel.
+    """Solve T problems.
 
     rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
     log_odds (G,), couplings (N, N) of groups of one device, or (0, 0). Returns active (T, G), log-posterior from
@@ -80,6 +79,6 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, seed, n_orders, 
     model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, 1.0)
     active = np.zeros((T, first.size - 1), np.bool_)
     level, gain, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
-    for t in prange(T):
+    for t in range(T):
         level[t], gain[t], n_iter[t] = solve(model, Y[t], noise_var[t], seed, n_orders, max_iter, active[t])
     return active, level, gain, n_iter

@@ -9,9 +9,8 @@ Cholesky factor of Σ: Σ = CCᴴ, W = C⁻¹A and Z = C⁻¹Y give q_n = ‖w_n
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step
 from mmvsolvers.kernels.shared import REORDER, squared_norm
 
@@ -283,9 +282,9 @@ def solve(AT, Y, noise_var, prior, max_iter, tol, value):
             done += 1
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
-    """Solve T problems in parallel, from ``value`` (T, N) or, to a tolerance, from a matched filter, in place.
+    """Solve T problems, from ``value`` (T, N) or, to a tolerance, from a matched filter, in place.
 
     AT is (N, L), Y (T, L, M), noise_var (T,), log_odds and upper (N,), unit what one ``value`` is worth in them (T,).
     Returns objective (T,), optimality (T,) and n_iter (T,).
@@ -294,7 +293,7 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     objectives = np.empty(T)
     optimality = np.empty(T, noise_var.dtype)
     n_iter = np.empty(T, np.int64)
-    for t in prange(T):
+    for t in range(T):
         prior = Prior(log_odds * unit[t], upper / unit[t])
         if tol > 0.0:
             objectives[t], optimality[t], n_iter[t] = solve(AT, Y[t], noise_var[t], prior, max_iter, tol, value[t])

@@ -1,9 +1,8 @@
 """Linear MMSE estimates of the channels of given devices."""
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.map_cd import rebuild_inverse
 
 
@@ -23,10 +22,10 @@ def estimate(AT, Y, noise_var, power, X):
                     X[n, m] += a * whitened[i, m]
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(AT, Y, noise_var, power):
-    """Solve T problems in parallel: AT (N, L), Y (T, L, M), noise_var (T,), power (T, N). Returns X (T, N, M)."""
+    """Solve T problems: AT (N, L), Y (T, L, M), noise_var (T,), power (T, N). Returns X (T, N, M)."""
     X = np.empty((Y.shape[0], AT.shape[0], Y.shape[2]), AT.dtype)
-    for t in prange(Y.shape[0]):
+    for t in range(Y.shape[0]):
         estimate(AT, Y[t], noise_var[t], power[t], X[t])
     return X

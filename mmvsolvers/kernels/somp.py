@@ -7,9 +7,8 @@ the triangle T at the end.
 from collections import namedtuple
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.shared import combine, copy_into, squared_norm, subtract_outer
 
 # A column whose part outside the span has less than this many machine precisions of its norm is taken for dependent.
@@ -126,9 +125,9 @@ def solve(AT, conjugate, squares, Y, noise_var, max_iter, tol, X):
     return left, power / energy if left > floor else 0.0, count
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(AT, conjugate, squares, Y, noise_var, max_iter, tol):
-    """Solve T problems in parallel.
+    """Solve T problems.
 
     AT and its conjugate are (N, L), squares ‖a_n‖² (N,), Y (T, L, M), noise_var (T,). Returns X (T, N, M), and
     ‖Y - AX‖², optimality and n_iter, (T,).
@@ -137,6 +136,6 @@ def solve_batch(AT, conjugate, squares, Y, noise_var, max_iter, tol):
     X = np.zeros((T, AT.shape[0], M), AT.dtype)
     objective, optimality = np.empty(T, squares.dtype), np.empty(T, squares.dtype)
     n_iter = np.empty(T, np.int64)
-    for t in prange(T):
+    for t in range(T):
         objective[t], optimality[t], n_iter[t] = solve(AT, conjugate, squares, Y[t], noise_var[t], max_iter, tol, X[t])
     return X, objective, optimality, n_iter

@@ -5,9 +5,8 @@ also give Σ⁻¹. All is computed in double precision.
 """
 
 import numpy as np
-from numba import prange
 
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.map_cd import (
     LIKELY_REDUCTION,
     LIKELY_SWEEPS,
@@ -118,9 +117,9 @@ def solve(AT, Y, floor, column_norms, prior, max_iter, tol, value):
     return noise_var, level - np.dot(prior.log_odds, value), optimality, done
 
 
-@njit(parallel=True)
+@entry()
 def solve_batch(AT, Y, floor, log_odds, upper, unit, max_iter, tol, value):
-    """Solve T problems in parallel, from ``value`` (T, N), in place.
+    """Solve T problems, from ``value`` (T, N), in place.
 
     AT is (N, L), Y (T, L, M), floor the least σ² (T,), log_odds and upper (N,), unit what one ``value`` is worth in
     them (T,). Returns σ², objective, optimality and n_iter, (T,).
@@ -128,7 +127,7 @@ def solve_batch(AT, Y, floor, log_odds, upper, unit, max_iter, tol, value):
     T = Y.shape[0]
     noise_var, objectives, optimality, n_iter = np.empty(T), np.empty(T), np.empty(T), np.empty(T, np.int64)
     column_norms = row_norms(AT)
-    for t in prange(T):
+    for t in range(T):
         prior = Prior(log_odds * unit[t], upper / unit[t])
         noise_var[t], objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], floor[t], column_norms, prior, max_iter, tol, value[t]
@@ -136,11 +135,11 @@ def solve_batch(AT, Y, floor, log_odds, upper, unit, max_iter, tol, value):
     return noise_var, objectives, optimality, n_iter
 
 
-@njit(parallel=True)
+@entry()
 def noise_batch(AT, Y, floor, power):
     """Return the best σ² of T problems, (T,), given their devices' powers (T, N)."""
     noise_var = np.empty(Y.shape[0])
-    for t in prange(Y.shape[0]):
+    for t in range(Y.shape[0]):
         levels, _, fits = spectrum(AT, Y[t], power[t])
         noise_var[t] = least_cost(levels, fits, floor[t])
     return noise_var

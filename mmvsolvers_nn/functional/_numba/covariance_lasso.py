@@ -5,8 +5,8 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from mmvsolvers._blas import compiled_code
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers._blas import parallel_code
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.covariance_lasso import step
 from mmvsolvers_nn.functional._numba.arrays import array
 from mmvsolvers_nn.functional._numba.linalg import add_scaled
@@ -19,7 +19,7 @@ def forward(
     """Run the sweeps."""
     value = start.clone(memory_format=torch.contiguous_format)
     history = torch.empty(len(value), n_iter if record else 0, *value.shape[1:], dtype=value.dtype)
-    with compiled_code():
+    with parallel_code():
         run_batch(*map(array, (gram, correlation, lam)), n_iter, value.numpy(), history.numpy())
     return value, history
 
@@ -31,12 +31,12 @@ def backward(
     by_value = gradient.clone(memory_format=torch.contiguous_format)
     values = torch.cat((history, value.unsqueeze(1)), dim=1)
     by_minimum = torch.zeros_like(history)
-    with compiled_code():
+    with parallel_code():
         reverse_batch(array(gram), array(values), by_value.numpy(), by_minimum.numpy())
     return *assemble(values, by_minimum), by_value
 
 
-@njit(parallel=True)
+@entry(parallel=True)
 def run_batch(gram, correlation, lam, n_iter, value, history):
     """Run ``n_iter`` sweeps on T problems in place.
 
@@ -61,7 +61,7 @@ def run(gram, correlation, lam, n_iter, value, history):
                 add_scaled(slack, -change, gram[n])
 
 
-@njit(parallel=True)
+@entry(parallel=True)
 def reverse_batch(gram, values, by_value, by_minimum):
     """Go back through all sweeps of T problems, filling by_minimum (T, n_iter, N); see `assemble`."""
     for t in prange(values.shape[0]):

@@ -12,8 +12,8 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from mmvsolvers._blas import compiled_code
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers._blas import parallel_code
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_bcd import Pilots, block_grams, make_scratch, start_state, sweep
 from mmvsolvers.kernels.shared import real_inner, row_norms, squared_norm, subtract
 from mmvsolvers_nn.functional._numba.arrays import array
@@ -27,7 +27,7 @@ def forward(A: Tensor, Y: Tensor, lam: Tensor, start: Tensor, n_iter: int, recor
     """Run the sweeps."""
     X = start.clone(memory_format=torch.contiguous_format)
     history = torch.empty(len(X), n_iter if record else 0, *X.shape[1:], dtype=X.dtype)
-    with compiled_code():
+    with parallel_code():
         run_batch(*map(array, (A.mT, A.mH, Y, lam)), n_iter, X.numpy(), history.numpy())
     return X, history
 
@@ -44,14 +44,14 @@ def backward(
         X=gradient.resolve_conj().clone(memory_format=torch.contiguous_format),
     )
     inputs = (A.mT, Y.mT, lam, torch.cat((history, X.unsqueeze(1)), dim=1))
-    with compiled_code():
+    with parallel_code():
         reverse_batch(*map(array, inputs), *(part.numpy() for part in per_problem))
     # Summed here, not in the parallel loop, for the same result whatever the number of threads.
     A_gradient = per_problem.AT.sum(dim=0).mT.contiguous()
     return A_gradient, per_problem.YT.mT.contiguous(), per_problem.lam, per_problem.X
 
 
-@njit(parallel=True)
+@entry(parallel=True)
 def run_batch(rows, conjugate, Y, lam, n_iter, X, history):
     """Run ``n_iter`` sweeps on T problems in place.
 
@@ -74,7 +74,7 @@ def run(rows, conjugate, norms, gram, Y, lam, n_iter, X, history):
         sweep(pilots, lam, state, scratch)
 
 
-@njit(parallel=True)
+@entry(parallel=True)
 def reverse_batch(AT, YT, lam, iterates, by_AT, by_YT, by_lam, by_X):
     """Go back through all sweeps of T problems, adding to the derivatives ``by_...``, which have a leading axis T.
 

@@ -12,9 +12,9 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from mmvsolvers._blas import compiled_code
+from mmvsolvers._blas import parallel_code
 from mmvsolvers.kernels import map_cd as kernel
-from mmvsolvers.kernels.compiling import njit
+from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.shared import real_inner, row_norms
 from mmvsolvers_nn.functional._numba.arrays import array, double
 from mmvsolvers_nn.functional._numba.linalg import (
@@ -42,7 +42,7 @@ def forward(
     """Run the sweeps."""
     value = start.clone(memory_format=torch.contiguous_format)
     history = torch.empty(len(Y), n_iter if record else 0, A.shape[1], dtype=value.dtype)
-    with compiled_code():
+    with parallel_code():
         run_batch(*map(array, (A.mT, Y, noise_var, log_odds, upper)), n_iter, value.numpy(), history.numpy())
     return value, history
 
@@ -70,7 +70,7 @@ def backward(
         upper=values.new_zeros(value.shape),
         value=double(gradient).clone(memory_format=torch.contiguous_format),
     )
-    with compiled_code():
+    with parallel_code():
         reverse_batch(*map(array, (*inputs, values)), *(part.numpy() for part in per_problem))
     # Summed here, not in the parallel loop, for the same result whatever the number of threads.
     return (
@@ -83,7 +83,7 @@ def backward(
     )
 
 
-@njit(parallel=True)
+@entry(parallel=True)
 def run_batch(AT, Y, noise_var, log_odds, upper, n_iter, value, history):
     """Run ``n_iter`` sweeps on T problems in place.
 
@@ -108,7 +108,7 @@ def run(AT, Y, noise_var, norms, log_odds, upper, n_iter, value, history):
         kernel.sweep(AT, Y, norms, devices, prior, state, scratch)
 
 
-@njit(parallel=True)
+@entry(parallel=True)
 def reverse_batch(
     AT, YT, noise_var, log_odds, upper, values, by_AT, by_YT, by_noise_var, by_log_odds, by_upper, by_value
 ):
