@@ -40,6 +40,6 @@ def test_claims_are_true_at_any_scale(name):
 
 @posix
 @pytest.mark.parametrize("layer", processes.LAYERS)
-def test_threads_and_forks_are_right_or_refused(layer, tmp_path):
+def test_threads_and_forks_are_right(layer, tmp_path):
     for way in ("threads", "fork, parent solved"):
-        assert processes.outcome(layer, way, fail=True, folder=tmp_path) == processes.wanted(layer, way)
+        assert processes.outcome(layer, way, fail=True, folder=tmp_path) == "right"
