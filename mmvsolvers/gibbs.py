@@ -16,6 +16,8 @@ from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, as_structure
 
+# Sweeps between exchanges, where the prior has structure. Single devices have none: more sweeps do more in that time.
+PERIOD = 10
 # The first sweeps, this share of all, are not averaged.
 BURN_IN = 0.1
 
@@ -30,14 +32,16 @@ def gibbs(
     groups: ArrayLike | None = None,
     couplings: ArrayLike | None = None,
     max_iter: int = 400,
-    tol: float = 0.1,
+    tol: float = 0.03,
     seed: int = 0,
 ) -> SolverResult:
     """Estimate the posterior probability that each device is active, and the posterior mean of X, by Gibbs sampling.
 
     Under the model, Rayleigh channels and white Gaussian noise, no decoder errs less often than the exact posterior
     probability compared with ½, and none has a smaller mean squared error than the exact posterior mean. Two chains
-    start from ``map_cd``'s answer, or from silence where the prior has structure, and from everybody active. Each is
+    start from ``map_cd``'s answer, or from silence where the prior has structure, and from everybody active. With
+    ``groups`` or ``couplings`` an active group and a silent one change places now and then, since groups that look
+    alike are far apart by flips. Each is
     weighed by the highest posterior it has found. Real data are real Gaussians.
 
     Parameters
@@ -61,7 +65,8 @@ def gibbs(
     max_iter : int
         Sweeps of each chain over the devices; the first tenth is not averaged.
     tol : float
-        Chains whose probabilities differ by no more than this agree: ``converged``. It stops nothing.
+        Chains whose probabilities differ by no more than this agree: ``converged``. It stops nothing. Both may be stuck
+        in the same place, and at very short pilots they need more sweeps than the default.
     seed : int
         Of the random numbers. All problems see the same ones, so that an answer does not depend on its batch.
 
@@ -102,7 +107,8 @@ def gibbs(
     order, first = by_group(label)
     start = np.zeros((batch.T, 2, first.size - 1), np.bool_)
     start[:, 1] = True
-    if first.size - 1 == batch.N and couplings is None:
+    alone = first.size - 1 == batch.N and couplings is None
+    if alone:
         relaxed = map_cd(batch.pilots, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
         start[:, 0] = relaxed[:, order] > 0
     log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
@@ -124,6 +130,7 @@ def gibbs(
             seeds,
             burn_in,
             max_iter - burn_in,
+            0 if alone else PERIOD,
         )
         which = problems.which
         score[which], X, level[which], difference[which] = solve_in_parts(solve, problems.Y, batch.N)
@@ -153,8 +160,20 @@ def _sample(
     seeds: NDArray[np.unsignedinteger],
     burn_in: int,
     n_averaged: int,
+    period: int,
     part: slice,
 ) -> Any:
     return kernels.gibbs.solve_batch(
-        rows, first, Y[part], noise_var[part], log_odds, pairs, weight, start[part], seeds, burn_in, n_averaged
+        rows,
+        first,
+        Y[part],
+        noise_var[part],
+        log_odds,
+        pairs,
+        weight,
+        start[part],
+        seeds,
+        burn_in,
+        n_averaged,
+        period,
     )

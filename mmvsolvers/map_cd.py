@@ -64,8 +64,8 @@ def map_cd(
         g, the variance of a device's channel.
     groups : array_like of int, shape (N,), optional
         Labels: the devices of a label are active together and have one ε. α is then 0 or 1 for each group, since the
-        objective over the box between has poor local minima: groups flip one after the other while that lowers the
-        objective, in eight random orders, always the same, and the best end is taken.
+        objective over the box between has poor local minima: groups flip one after the other, or change places with
+        another, while that lowers the objective, in eight random orders, always the same, and the best end is taken.
     couplings : array_like of shape (N, N), optional
         c, symmetric with zero diagonal: log p(α) gains Σ_{n<m} c_nm α_n α_m, as in ``gibbs`` (Jiang, Cui, 2020). α is
         then 0 or 1, found by flips of single devices as those of groups are. Not together with ``groups``.

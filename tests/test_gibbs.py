@@ -38,6 +38,17 @@ def test_knows_couplings():
         np.testing.assert_allclose(found.score[t], P, atol=0.03)
 
 
+@pytest.mark.parametrize("solver", [mmv.gibbs, mmv.map_cd])
+def test_finds_the_one_active_group_among_groups_that_look_alike(solver):
+    rng = np.random.default_rng(0)
+    alike, own = rng.standard_normal((6, 4, 2)) @ [0.7, 0.7j], rng.standard_normal((6, 40, 2)) @ [0.35, 0.35j]
+    activity = mmv.SingleActiveGroup(0.1)
+    scenario = mmv.Scenario(N=40, L=6, M=4, noise_var=0.01, activity=activity, pilots=np.tile(alike, 10) + own)
+    data = scenario.draw(rng, 100)
+    best = mmv.bayes(scenario, data).score > 0.5
+    np.testing.assert_array_equal(solver(data.A, data.Y, 0.01, 0.1, groups=data.groups).score > 0.5, best)
+
+
 def test_an_answer_depends_on_the_seed_and_not_on_the_batch():
     A, Y, _ = make_problem(20, 8, 2, T=4)
     together = mmv.gibbs(A, Y, 0.1, 0.2, max_iter=30)

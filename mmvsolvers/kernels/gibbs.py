@@ -164,6 +164,59 @@ def sweep(model, Y, noise_var, state, chain):
 
 
 @njit()
+def take_out(model, Y, noise_var, g, state, chain):
+    """Silence group g, and bring the conditionals of all groups up to date."""
+    refresh(model, g, g + 1, state, chain)
+    toggle(model, Y, noise_var, g, state, chain)
+    refresh(model, 0, state.active.size, state, chain)
+
+
+@njit()
+def draw_silent(u, state, chain):
+    """Return the silent group that u in [0, 1) chooses by the odds of waking alone, all conditionals up to date."""
+    G = state.active.size
+    highest, chosen = -np.inf, -1
+    for g in range(G):
+        if not state.active[g] and chain.odds[g] > highest:
+            highest, chosen = chain.odds[g], g
+    total = 0.0
+    for g in range(G):
+        if not state.active[g]:
+            total += np.exp(chain.odds[g] - highest)
+    left = u * total
+    for g in range(G):
+        if not state.active[g]:
+            left -= np.exp(chain.odds[g] - highest)
+            if left < 0.0:
+                return g
+    return chosen
+
+
+@njit()
+def exchange(model, Y, noise_var, state, chain):
+    """Draw the place of one active group anew, given all others: it and the silent ones compete for it.
+
+    Where groups look alike, the way from one to the other by flips leads through activities of little probability.
+    """
+    n_active = 0
+    for g in range(state.active.size):
+        n_active += state.active[g]
+    if n_active == 0:
+        return
+    stream = step(chain.stream[0])
+    k = int(uniform(stream) * n_active)
+    for g in range(state.active.size):
+        if state.active[g]:
+            if k == 0:
+                take_out(model, Y, noise_var, g, state, chain)
+                break
+            k -= 1
+    stream = step(stream)
+    chain.stream[0] = stream
+    toggle(model, Y, noise_var, draw_silent(uniform(stream), state, chain), state, chain)
+
+
+@njit()
 def begin(model, Y, noise_var, active, state, chain):
     """Wake the given groups one after the other, so that the log-posterior counts from silence."""
     silent = np.zeros(active.size, np.bool_)
@@ -188,14 +241,19 @@ def forget(state, chain):
 
 
 @njit()
-def run(model, Y, noise_var, active, seed, n_burn, n_sweeps, state):
-    """Run one chain; return it and the largest log-posterior, from silence, that it came across."""
+def run(model, Y, noise_var, active, seed, n_burn, n_sweeps, period, state):
+    """Run one chain; return it and the largest log-posterior, from silence, that it came across.
+
+    There is an exchange in every ``period`` sweeps, none where that is zero.
+    """
     chain = make_chain(seed, model.first.size - 1, model.rows.shape[0], Y.shape[1])
     begin(model, Y, noise_var, active, state, chain)
     highest = -np.inf
     for k in range(n_burn + n_sweeps):
         if k == n_burn:
             forget(state, chain)
+        if period > 0 and k % period == 0:
+            exchange(model, Y, noise_var, state, chain)
         sweep(model, Y, noise_var, state, chain)
         highest = max(highest, chain.level[0])
     # every conditional counts as outdated, and so all visits are settled
@@ -220,11 +278,11 @@ def combine_chains(chains, share, score, X):
 
 
 @njit()
-def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, score, X):
+def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, period, score, X):
     """Solve one problem; return the mean log-posterior, from silence, and the largest difference of the chains."""
     state = make_state(model, Y.shape[1])
-    one, first = run(model, Y, noise_var, start[0], seeds[0], n_burn, n_sweeps, state)
-    two, second = run(model, Y, noise_var, start[1], seeds[1], n_burn, n_sweeps, state)
+    one, first = run(model, Y, noise_var, start[0], seeds[0], n_burn, n_sweeps, period, state)
+    two, second = run(model, Y, noise_var, start[1], seeds[1], n_burn, n_sweeps, period, state)
     # a chain that is stuck where the posterior is low counts for little
     share = logistic(second - first)
     difference = combine_chains((one, two), share, score, X)
@@ -232,7 +290,7 @@ def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, score, X):
 
 
 @entry()
-def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, seeds, n_burn, n_sweeps):
+def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, seeds, n_burn, n_sweeps, period):
     """Solve T problems.
 
     rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
@@ -245,5 +303,7 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, s
     score, X = np.empty((T, G)), np.empty((T, N, M), np.complex128)
     level, difference = np.empty(T), np.empty(T)
     for t in range(T):
-        level[t], difference[t] = solve(model, Y[t], noise_var[t], start[t], seeds, n_burn, n_sweeps, score[t], X[t])
+        level[t], difference[t] = solve(
+            model, Y[t], noise_var[t], start[t], seeds, n_burn, n_sweeps, period, score[t], X[t]
+        )
     return score, X, level, difference

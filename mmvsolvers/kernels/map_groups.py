@@ -1,10 +1,10 @@
-"""Maximum a posteriori over binary activities of groups: flips that gain, in several random orders."""
+"""Maximum a posteriori over binary activities of groups: flips and exchanges that gain, in several random orders."""
 
 import numpy as np
 
 from mmvsolvers.kernels.binary import Model, largest_power, make_state
 from mmvsolvers.kernels.compiling import entry, njit
-from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, toggle, uniform
+from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, take_out, toggle, uniform
 
 
 @njit()
@@ -19,15 +19,31 @@ def shuffle(order, chain):
 
 
 @njit()
+def exchange_all(model, Y, noise_var, order, state, chain):
+    """Let every active group in turn change places with the silent one that gains most; tell whether any did."""
+    moved = False
+    for g in order:
+        if state.active[g]:
+            take_out(model, Y, noise_var, g, state, chain)
+            best = g
+            for other in range(state.active.size):
+                if not state.active[other] and chain.odds[other] > chain.odds[best]:
+                    best = other
+            toggle(model, Y, noise_var, best, state, chain)
+            moved = moved or best != g
+    return moved
+
+
+@njit()
 def climb(model, Y, noise_var, order, max_iter, state, chain):
-    """Flip every group in turn whose flip raises the posterior, until none does; return the sweeps."""
+    """Flip every group in turn whose flip raises the posterior, or exchange two, until none does; return the sweeps."""
     for done in range(max_iter):
         flips = chain.flips[0]
         for g in order:
             refresh(model, g, g + 1, state, chain)
             if (chain.odds[g] > 0.0) != state.active[g]:
                 toggle(model, Y, noise_var, g, state, chain)
-        if chain.flips[0] == flips:
+        if chain.flips[0] == flips and not exchange_all(model, Y, noise_var, order, state, chain):
             return done + 1
     return max_iter
 
