@@ -8,6 +8,7 @@ draws. ``python -m bench.optimum report`` prints what the files say, and puts wh
 """
 
 import csv
+import inspect
 import sys
 import time
 import warnings
@@ -18,15 +19,21 @@ from typing import NamedTuple
 import numpy as np
 
 import mmvsolvers as mmv
+from bench.conditions import conditions
 from mmvsolvers.writing import write_table, write_text
 
 RESULTS = Path(__file__).parent / "results"
 WEIGHTS = Path(__file__).parents[1] / "examples" / "weights"
 ERRORS, CALIBRATION = RESULTS / "optimum.csv", RESULTS / "calibration.csv"
 N_DRAWS, N_TRAIN, N_TEST = 8, 500, 1300
+# Chains agree whose probabilities differ by no more.
+TOL = inspect.signature(mmv.gibbs).parameters["tol"].default
 # Posterior probabilities are judged between these.
 EDGES = np.array([0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1])
-COLUMNS = ("case", "L", "draw", "decoder", "samples", "error_rate", "mse", "cpu_ms", "agree", "expected_error_rate")
+COLUMNS = (
+    "case", "L", "draw", "decoder", "samples", "error_rate", "mse", "cpu_ms", "agree", "expected_error_rate", "tol",
+    "date", "commit", "processor", "cores", "load", "python", "numpy", "numba", "scipy", "mmvsolvers",
+)  # fmt: skip
 BIN_COLUMNS = ("case", "L", "draw", "decoder", "agree", "bin", "decisions", "expected", "variance", "active")
 
 
@@ -61,6 +68,10 @@ CASES = {
     "independent, NN's pilots": Case(INDEPENDENT, (12,), "covariance_nn-independent"),
     "independent, MAP-NN's pilots": Case(INDEPENDENT, (12,), "map_nn-independent"),
     "groups, shared pilots": Case(GROUPS, (12,), "shared"),
+    "groups, COUPLED-MAP-NN's pilots": Case(GROUPS, (12,), "coupled_map_nn-groups"),
+    "single group, COUPLED-AMP-NN's pilots": Case(SINGLE, (12,), "coupled_amp_nn-single-group"),
+    "single group, COUPLED-MMSE-NN's pilots": Case(SINGLE, (12,), "coupled_mmse_nn-single-group"),
+    "independent, COUPLED-MMSE-NN's pilots": Case(INDEPENDENT, (12,), "coupled_mmse_nn-independent"),
 }
 # These are measured first.
 FIRST = ("independent", "single group", "groups", "groups, shared pilots", "groups, NN's pilots")
@@ -253,8 +264,8 @@ def table(rows, bins):
             samples = sum(int(draws[decoder][k]["samples"]) for k in both)
             figures = f"{mean:.3g} ± {width:.2g}"
             lines.append(f"| {case} | {L} | {decoder} | {what} | ≤ {aim:g} | {figures} | {samples} | {met} |")
-    lines += ["", "| case | L | sampler | chains agree | farthest bin | active above 0.999 | expected | error rate |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
+    heads = "case | L | sampler | tol | chains agree | farthest bin | active above 0.999 | expected | error rate"
+    lines += ["", f"| {heads} |", "|---|---|---|---|---|---|---|---|---|"]
     for case, L, name in dict.fromkeys((row["case"], row["L"], row["decoder"]) for row in bins):
         mine = [row for row in rows if (row["case"], row["L"], row["decoder"]) == (case, L, name)]
         mean = {
@@ -266,7 +277,7 @@ def table(rows, bins):
         sure = next((active for low, _, _, active, _ in calibrated(here) if low == ends[1]), np.nan)
         rates = f"{mean['expected_error_rate']:.2g} | {mean['error_rate']:.2g}"
         figures = f"{mean['agree']:.3f} | {off:.1f} | {sure:.5f} | {rates}"
-        lines.append(f"| {case} | {L} | {name} | {figures} |")
+        lines.append(f"| {case} | {L} | {name} | {mine[0]['tol']} | {figures} |")
     return "\n".join(lines)
 
 
@@ -301,10 +312,14 @@ def main():
             row, found = measure(decode, train, test, 0.5 if decoder in sure else None)
             place = {"case": name, "L": L, "draw": k, "decoder": decoder}
             if decoder in sure:
-                row |= {"agree": found.converged.mean(), "expected_error_rate": float(mmv.bayes_error(found.score))}
+                row |= {
+                    "agree": found.converged.mean(),
+                    "tol": TOL,
+                    "expected_error_rate": float(mmv.bayes_error(found.score)),
+                }
                 bins += [place | one for one in calibration(found, test)]
                 write_table(CALIBRATION, BIN_COLUMNS, ([one[c] for c in BIN_COLUMNS] for one in bins))
-            rows.append(place | row)
+            rows.append(place | row | conditions())
             write_table(ERRORS, COLUMNS, ([one.get(c, "") for c in COLUMNS] for one in rows))
     tables = [read(path) for path in (ERRORS, CALIBRATION)]
     report(*tables)
