@@ -75,7 +75,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         "amp_adaptive": Scheme("AMP, own norms, damped", "amp_mmse"),
         "group_lasso_weak": Scheme("GROUP LASSO, λ=0.5", "group_lasso_bcd", options=_PAPER_LASSO | {"lam": 0.5}),
         "oracle_mmse": Scheme("MMSE, true support", "oracle_mmse"),
-        "optimum": Scheme("optimum", "optimum"),
+        "optimum": Scheme("optimum", "optimum", knows_prior=True),
         "group_lasso_unit": Scheme("GROUP LASSO, unit norm", "group_lasso_bcd", "unit_norm", _PAPER_LASSO),
         "amp_unit": Scheme("AMP, unit norm", "amp_mmse", "unit_norm", _PAPER_AMP),
         "ml_unit": Scheme("ML, unit norm", "ml_cd", "unit_norm", {"max_iter": 55}),

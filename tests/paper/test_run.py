@@ -78,6 +78,19 @@ def test_amp_is_told_the_average_activity_and_its_extra_curve_that_of_every_devi
     assert np.unique(told["amp_true_prior"]) == pytest.approx([0.05, 0.15])
 
 
+def test_the_optimum_is_told_what_every_device_does(monkeypatch):
+    told = []
+
+    class Spy(tasks.Optimum):
+        def solve(self, data, **options):
+            told.append(data.activity_prob)
+            return tasks.OracleMMSE().solve(data)
+
+    monkeypatch.setattr(tasks, "Optimum", Spy)
+    Point(FIGURES[3].scenario(100, FIGURES[3].panels[0], 0.08), "optimum", 0).measure(SMOKE, None)
+    assert np.unique(told) == pytest.approx([0.05, 0.15])
+
+
 def test_a_point_with_few_errors_goes_on_and_one_with_enough_does_not():
     scenario = replace(FIGURES[3].scenario(100, FIGURES[3].panels[0], 0.2), activity=IndependentActivity(0.05, 3.0))
     scale = replace(SMOKE, n_errors=4, most_samples={100: 100})
