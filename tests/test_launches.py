@@ -55,7 +55,15 @@ def test_an_exception_leaves_the_thread_limits():
     assert limits() == before
 
 
-def test_an_interrupt_waits_for_compiled_code():
+@pytest.fixture
+def heeded():
+    """Python's own handler of Ctrl-C, which is not there where a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_waits_for_compiled_code(heeded):
     reached = []
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), compiled_code():  # noqa: PT012
@@ -65,7 +73,7 @@ def test_an_interrupt_waits_for_compiled_code():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_an_interrupt_ends_what_is_not_compiled_at_once_and_leaves_the_thread_limits():
+def test_an_interrupt_ends_what_is_not_compiled_at_once_and_leaves_the_thread_limits(heeded):
     with one_blas_thread():
         pass
     before = limits()
@@ -81,7 +89,7 @@ def short_parts(monkeypatch):
     monkeypatch.setattr("mmvsolvers._blas.FIRST_PART", 0)
 
 
-def test_an_interrupt_is_answered_between_the_parts_of_a_batch(short_parts, monkeypatch):
+def test_an_interrupt_is_answered_between_the_parts_of_a_batch(heeded, short_parts, monkeypatch):
     monkeypatch.setattr("mmvsolvers._blas._threads", lambda: 1)
     parts = []
 
