@@ -208,7 +208,9 @@ def on_threads(work: Callable[[slice], Any], whole: slice) -> list[Any]:
 
 
 def _threads() -> int:
-    import numba
+    # numba cannot be loaded a second time where Ctrl-C has broken into the first
+    with interrupts_deferred():
+        import numba
 
     return int(numba.get_num_threads())
 

@@ -133,6 +133,31 @@ def test_an_error_on_one_thread_reaches_the_caller():
         on_threads(work, slice(0, 7))
 
 
+WHILE_LOADING = """
+import signal, sys
+import numpy as np, mmvsolvers as mmv
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numba.core.types":
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupting())
+A, Y = np.eye(3), np.ones((4, 3, 2))
+try:
+    mmv.ml_cd(A, Y[:{problems}], 0.1)
+except KeyboardInterrupt:
+    print("interrupted")
+print(mmv.ml_cd(A, Y, 0.1).converged.all())
+"""
+
+
+@pytest.mark.parametrize("problems", [1, 4])
+def test_an_interrupt_while_numba_is_loaded_leaves_a_library_that_solves(problems):
+    done = python(WHILE_LOADING.format(problems=problems))
+    assert done.stdout.split() == ["interrupted", "True"], done.stderr
+
+
 def test_a_handler_of_the_users_own_is_called_afterwards():
     calls = []
     before = signal.signal(signal.SIGINT, lambda number, frame: calls.append(number))
