@@ -167,6 +167,13 @@ def parallel_code() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """Let no other Python thread in: compiled code holds no lock, and may write what others read."""
+    with _launches.turn:
+        yield
+
+
 def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArray[Any], N: int) -> Any:
     """Solve the problems Y (T, L, M) of N devices part by part, each of a moment, so that Ctrl-C is soon answered.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import on_threads, solve_in_parts
+from mmvsolvers._blas import in_turn, on_threads, solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.scores import matched_powers, mean_power
@@ -98,17 +100,18 @@ def covariance_lasso(
         ("gram", room), lambda: (np.empty((room, room), batch.real_dtype), np.zeros(batch.N, np.bool_))
     )
     received = batch.Y.astype(rows.dtype, copy=False)
-    if room and batch.T > 1:
-        # each problem alone computes the rows that it needs; those of a batch must not write the same ones
-        fill = kernels.covariance_lasso.fill_grams
-        on_threads(lambda part: fill(rows, conjugate, squares, gram, known, part.start, part.stop), slice(0, room))
-    r, objective, gap, n_iter = solve_in_parts(
-        lambda part: kernels.covariance_lasso.solve_batch(
-            rows, conjugate, squares, gram, known, received[part], noise[part], lams[part], max_iter, tol
-        ),
-        received,
-        batch.N,
-    )
+    with in_turn() if room and not known.all() else nullcontext():
+        if room and batch.T > 1:
+            # each problem alone computes the rows that it needs; those of a batch must not write the same ones
+            fill = kernels.covariance_lasso.fill_grams
+            on_threads(lambda part: fill(rows, conjugate, squares, gram, known, part.start, part.stop), slice(0, room))
+        r, objective, gap, n_iter = solve_in_parts(
+            lambda part: kernels.covariance_lasso.solve_batch(
+                rows, conjugate, squares, gram, known, received[part], noise[part], lams[part], max_iter, tol
+            ),
+            received,
+            batch.N,
+        )
     result = batch.result(
         X=None,
         score=r,

@@ -1,9 +1,14 @@
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from conftest import TOLERANCE, make_problem
 from solver_cases import every_solver, run
 
 import mmvsolvers as mmv
+from mmvsolvers._blas import solve_in_parts
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmvsolvers.ConvergenceWarning", "ignore::mmvsolvers.DivergenceWarning")
 
@@ -103,3 +108,22 @@ def test_what_is_known_of_them_is_made_once(monkeypatch):
     monkeypatch.setattr("mmvsolvers.validation.as_precise", fail)
     same(mmv.covariance_lasso(pilots, Y[0]), wanted)
     assert len(pilots._kept) == made
+
+
+def test_threads_that_share_pilots_take_turns_while_these_still_learn(monkeypatch):
+    """Compiled code holds no lock: nobody may read a row of the Gram matrix that another thread is writing."""
+    A, Y, _ = make_problem(30, 10, 2, T=4)
+    pilots, inside, most = mmv.Pilots(A), [], []
+
+    def watched(*arguments):
+        inside.append(None)
+        most.append(len(inside))
+        time.sleep(0.05)
+        inside.pop()
+        return solve_in_parts(*arguments)
+
+    monkeypatch.setattr(sys.modules["mmvsolvers.covariance_lasso"], "solve_in_parts", watched)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda y: mmv.covariance_lasso(pilots, y).score, Y))
+    np.testing.assert_array_equal(found, mmv.covariance_lasso(A, Y).score)
+    assert max(most) == 1
