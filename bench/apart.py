@@ -5,8 +5,7 @@ that a network learned, and the network itself. The first difference is what the
 decoder leaves. The table goes into ``README.md``.
 """
 
-import numpy as np
-
+import mmvsolvers as mmv
 from bench.markdown import insert, table
 from bench.optimum import CASES, ERRORS, read
 
@@ -14,19 +13,17 @@ POSTERIORS = "exact", "gibbs, groups", "gibbs"
 
 
 def mean_of(rows, decoders, key):
-    """Return mean and half width of the 95 % interval over the draws, of the first decoder that there is."""
-    from scipy.stats import t
-
+    """Return the mean over the draws of the first decoder that has several."""
     for decoder in decoders:
-        found = np.array([float(row[key]) for row in rows if row["decoder"] == decoder and row[key]])
-        if found.size > 1:
-            return found.mean(), t.ppf(0.975, found.size - 1) * found.std(ddof=1) / np.sqrt(found.size), found.size
+        found = [float(row[key]) for row in rows if row["decoder"] == decoder and row[key]]
+        if len(found) > 1:
+            return mmv.Estimate.of(found)
     return None
 
 
 def written(figure):
-    """Return a mean with its interval and the number of draws, as text."""
-    return "" if figure is None else f"{figure[0]:.3g} ± {figure[1]:.2g} ({figure[2]})"
+    """Return a mean with its 95 % interval and the number of draws, as text."""
+    return "" if figure is None else f"{figure.mean:.3g} ± {(figure.high - figure.low) / 2:.2g} ({figure.n})"
 
 
 def main():

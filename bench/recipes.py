@@ -15,6 +15,7 @@ import numpy as np
 
 import mmvsolvers as mmv
 from bench.markdown import insert, table
+from mmvsolvers.metrics import squared_errors
 from mmvsolvers.writing import write_table
 
 TABLE = Path(__file__).parent / "results" / "recipes.csv"
@@ -82,14 +83,15 @@ def measure(learned, solver, scenario, n_train, n_test, seed):
         threshold = mmv.best_threshold(decoder.solve(train).score, train.activity)
         result = decoder.solve(test)
         errors = np.mean((result.score > threshold) != test.activity, axis=1)
-        squares = None if result.X is None else np.sum(np.abs(result.X - test.X) ** 2, axis=(1, 2)) / test.N
+        squares = None if result.X is None else squared_errors(result.X, test.X)
         found.append((errors, squares))
     return found
 
 
 def width(values):
     """Return half the width of the 95 % interval of a mean."""
-    return 1.96 * values.std(ddof=1) / np.sqrt(values.size)
+    found = mmv.Estimate.of(values)
+    return (found.high - found.low) / 2
 
 
 def row_of(found):

@@ -17,7 +17,8 @@ import numpy as np
 
 import mmvsolvers as mmv
 from bench.markdown import insert, table
-from mmvsolvers.metrics import rate_of_counts
+from bench.recipes import width
+from mmvsolvers.metrics import rate_of_counts, squared_errors
 from mmvsolvers.writing import write_table
 
 TABLE = Path(__file__).parent / "results" / "thousand.csv"
@@ -80,7 +81,7 @@ def measure(solve, scenario, pilots, n_train, n_test, seed):
         errors.append(np.sum((found.score > threshold) != test.activity, axis=1))
         # What is found is judged as it is; of a detector, the signals that are likeliest where it sees devices.
         X = mmv.mmse_estimate(test.A, test.Y, 0.1, found.score > threshold) if found.X is None else found.X
-        squares.append(np.sum(np.abs(X - test.X) ** 2, axis=(1, 2)) / test.N)
+        squares.append(squared_errors(X, test.X))
     return np.concatenate(errors), np.concatenate(squares), 1e3 * spent / n_test
 
 
@@ -94,7 +95,7 @@ def row_of(errors, squares, spent):
         "error_low": f"{rate.low:.3g}",
         "error_high": f"{rate.high:.3g}",
         "mse": f"{squares.mean():.5g}",
-        "mse_width": f"{1.96 * squares.std(ddof=1) / np.sqrt(squares.size):.2g}",
+        "mse_width": f"{width(squares):.2g}",
         "cpu_ms": f"{spent:.3g}",
     }
 

@@ -360,3 +360,43 @@ def whitened_likelihood(
     spectrum[: sizes.size] += sizes**2
     power = np.sum(np.abs(basis.conj().T @ Y) ** 2, axis=1)
     return float(np.log(spectrum).sum() + (power / spectrum).sum() / Y.shape[1])
+
+
+def largest_flip_gain(
+    rows: NDArray[np.complex128],
+    Y: NDArray[np.complex128],
+    noise_var: np.float64,
+    awake: NDArray[np.bool_],
+    group: NDArray[np.int64],
+    prior: NDArray[np.float64],
+) -> float:
+    """Return by how much a single flip raises the log-posterior of one problem; ``prior`` are its log-odds (G,).
+
+    Silent groups are looked at in the eigenvectors of Σ, active ones by the mean and the covariance of their X, in
+    which strong devices leave no rounding errors.
+    """
+    chosen = awake[group]
+    G = rows[chosen].T / np.sqrt(noise_var)
+    L, K = G.shape
+    basis, sizes, _ = np.linalg.svd(G, full_matrices=K < L)
+    spectrum = np.ones(L)
+    spectrum[: sizes.size] += sizes**2
+    whitener = basis.conj().T / np.sqrt(noise_var * spectrum)[:, None]
+    Z, W = whitener @ Y, whitener @ rows.T
+    orthogonal, triangle = np.linalg.qr(np.vstack([G, np.eye(K)]))
+    root = np.linalg.solve(triangle, np.eye(K))
+    mean, place = root @ (orthogonal[:L].conj().T @ Y) / np.sqrt(noise_var), np.cumsum(chosen) - 1
+    gain = 0.0
+    for g in range(awake.size):
+        members = np.flatnonzero(group == g)
+        if awake[g]:
+            X, part = mean[place[members]], root[place[members]]
+            covariance = part @ part.conj().T
+            fit = np.vdot(X, np.linalg.solve(covariance, X)).real + Y.shape[1] * np.linalg.slogdet(covariance)[1]
+        else:
+            part = W[:, members]
+            U, precision = part.conj().T @ Z, np.eye(members.size) + part.conj().T @ part
+            fit = np.vdot(U, np.linalg.solve(precision, U)).real - Y.shape[1] * np.linalg.slogdet(precision)[1]
+        odds = float(prior[g] + fit)
+        gain = max(gain, -odds if awake[g] else odds)
+    return gain

@@ -12,7 +12,7 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
-from mmvsolvers.likelihood import maximise_posterior, whitened_likelihood
+from mmvsolvers.likelihood import largest_flip_gain, maximise_posterior, whitened_likelihood
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, as_structure, is_estimated
 
@@ -177,7 +177,7 @@ def _flip(
             counted = whitened_likelihood(problems.rows.T, Y[t], noise[t], awake[group].astype(float))
             counted -= prior / batch.M
             odds = log_odds + awake @ pairs if pairs.size else log_odds
-            missed = _largest_gain(problems.rows, Y[t], noise[t], awake, group, odds)
+            missed = largest_flip_gain(problems.rows, Y[t], noise[t], awake, group, odds)
             gain_left[t], found[t] = max(missed, rounding[t] if lost[t] else 0.0), counted
         left[which] = gain_left
         objective[which] = found + 2 * np.log(2) * batch.A.shape[0] * problems.unit
@@ -190,46 +190,6 @@ def _flip(
         n_iter=n_iter,
         tol=tol,
     )
-
-
-def _largest_gain(
-    rows: NDArray[np.complex128],
-    Y: NDArray[np.complex128],
-    noise_var: np.float64,
-    awake: NDArray[np.bool_],
-    group: NDArray[np.int64],
-    prior: NDArray[np.float64],
-) -> float:
-    """Return by how much a single flip raises the log-posterior of one problem; ``prior`` are its log-odds (G,).
-
-    Silent groups are looked at in the eigenvectors of Σ, active ones by the mean and the covariance of their X, in
-    which strong devices leave no rounding errors.
-    """
-    chosen = awake[group]
-    G = rows[chosen].T / np.sqrt(noise_var)
-    L, K = G.shape
-    basis, sizes, _ = np.linalg.svd(G, full_matrices=K < L)
-    spectrum = np.ones(L)
-    spectrum[: sizes.size] += sizes**2
-    whitener = basis.conj().T / np.sqrt(noise_var * spectrum)[:, None]
-    Z, W = whitener @ Y, whitener @ rows.T
-    orthogonal, triangle = np.linalg.qr(np.vstack([G, np.eye(K)]))
-    root = np.linalg.solve(triangle, np.eye(K))
-    mean, place = root @ (orthogonal[:L].conj().T @ Y) / np.sqrt(noise_var), np.cumsum(chosen) - 1
-    gain = 0.0
-    for g in range(awake.size):
-        members = np.flatnonzero(group == g)
-        if awake[g]:
-            X, part = mean[place[members]], root[place[members]]
-            covariance = part @ part.conj().T
-            fit = np.vdot(X, np.linalg.solve(covariance, X)).real + Y.shape[1] * np.linalg.slogdet(covariance)[1]
-        else:
-            part = W[:, members]
-            U, precision = part.conj().T @ Z, np.eye(members.size) + part.conj().T @ part
-            fit = np.vdot(U, np.linalg.solve(precision, U)).real - Y.shape[1] * np.linalg.slogdet(precision)[1]
-        odds = float(prior[g] + fit)
-        gain = max(gain, -odds if awake[g] else odds)
-    return gain
 
 
 def _climb(
