@@ -130,8 +130,9 @@ class Optimisation:
         Samples a step, over all processes together.
     learning_rate : float
         Adam's learning rate, at the start.
-    pilot_learning_rate : float, optional
-        That of the pilots, on the same schedule; None is ``learning_rate``.
+    pilot_learning_rate, correction_learning_rate : float, optional
+        Those of the pilots and of the correction part, on the same schedule; None is ``learning_rate``. A large
+        correction part, from few samples, learns their noise at a rate at which a prior has hardly moved.
     schedule : {"constant", "cosine"}
         Keep the learning rate, or let it fall to 0 at ``max_epochs`` along half a cosine.
     max_epochs, patience : int
@@ -158,6 +159,7 @@ class Optimisation:
     batch_size: int = 32
     learning_rate: float = 1e-4
     pilot_learning_rate: float | None = None
+    correction_learning_rate: float | None = None
     schedule: str = "constant"
     max_epochs: int = 100_000
     patience: int = 5
@@ -174,8 +176,9 @@ class Optimisation:
             raise ValueError(f"n_train must be at least batch_size={self.batch_size}; got {self.n_train}")
         as_choice("schedule", self.schedule, ("constant", "cosine"))
         as_scalar("learning_rate", self.learning_rate, NON_NEGATIVE)
-        if self.pilot_learning_rate is not None:
-            as_scalar("pilot_learning_rate", self.pilot_learning_rate, NON_NEGATIVE)
+        for name in ("pilot_learning_rate", "correction_learning_rate"):
+            if getattr(self, name) is not None:
+                as_scalar(name, getattr(self, name), NON_NEGATIVE)
         if not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be positive; got {self.clip_norm}")
         for U, epochs in self.curriculum:
@@ -217,6 +220,11 @@ class Optimisation:
     def pilot_learning_rate_at(self, step: int) -> float:
         """Return the pilots' learning rate of a step, counted from 0."""
         rate = self.learning_rate if self.pilot_learning_rate is None else self.pilot_learning_rate
+        return rate * self._share_at(step)
+
+    def correction_learning_rate_at(self, step: int) -> float:
+        """Return the correction part's learning rate of a step, counted from 0."""
+        rate = self.learning_rate if self.correction_learning_rate is None else self.correction_learning_rate
         return rate * self._share_at(step)
 
     def _share_at(self, step: int) -> float:

@@ -131,10 +131,7 @@ class _Run:
         self.sampler = Sampler(configuration.scenario, self.options, self.model.encoder().detach().numpy())
         self.model = self.model.to(device)
         self.optimizer = torch.optim.Adam(
-            [
-                {"params": list(part.parameters()), "lr": torch.zeros((), device=device)}
-                for part in (self.model.encoder, self.model.decoder)
-            ],
+            [{"params": parameters, "lr": torch.zeros((), device=device)} for parameters in self._parts()],
             fused=True,
             capturable=device.type == "cuda",
         )
@@ -175,9 +172,22 @@ class _Run:
                 self._save()
 
     @property
-    def _rates(self) -> tuple[float, float]:
-        """Learning rates of the pilots and of the decoder."""
-        return self.options.pilot_learning_rate_at(self.step), self.options.learning_rate_at(self.step)
+    def _rates(self) -> tuple[float, ...]:
+        """Learning rates of the parts."""
+        options, step = self.options, self.step
+        rates = options.pilot_learning_rate_at(step), options.learning_rate_at(step)
+        if options.correction_learning_rate is None:
+            return rates
+        return *rates, options.correction_learning_rate_at(step)
+
+    def _parts(self) -> list[list[torch.nn.Parameter]]:
+        """Parameters of the pilots, of the decoder, and of its correction part where that has a rate of its own."""
+        pilots, decoder = (list(part.parameters()) for part in (self.model.encoder, self.model.decoder))
+        if self.options.correction_learning_rate is None:
+            return [pilots, decoder]
+        correction = list(self.model.decoder.correction.parameters())
+        known = {id(parameter) for parameter in correction}
+        return [pilots, [parameter for parameter in decoder if id(parameter) not in known], correction]
 
     @property
     def _iterations(self) -> int:

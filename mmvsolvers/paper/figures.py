@@ -134,6 +134,8 @@ class Figure:
         Who is compared in the paper, and who besides.
     edit : callable
         What is to be different in all scenarios, apart from what a panel varies; nothing by default.
+    at : tuple of float
+        The only abscissas that are wanted; all by default.
     """
 
     number: int
@@ -144,6 +146,7 @@ class Figure:
     schemes: tuple[str, ...]
     extras: tuple[str, ...] = ()
     edit: Callable[[Scenario], Scenario] = _as_it_is
+    at: tuple[float, ...] = ()
 
     def scenario(self, N: int, panel: Panel, x: float) -> Scenario:
         """Return the scenario of an abscissa of a panel: the paper's, as edited, with what the panel varies."""
@@ -166,7 +169,8 @@ class Figure:
     def abscissas(self, N: int, panel: Panel, scale: str) -> tuple[float, ...]:
         """Return the abscissas of a panel at a scale."""
         by_axis = _ABSCISSAS[scale]
-        return by_axis.get(f"{panel.x}, {self.case}") or by_axis.get(f"{panel.x}, N={N}") or by_axis[panel.x]
+        found = by_axis.get(f"{panel.x}, {self.case}") or by_axis.get(f"{panel.x}, N={N}") or by_axis[panel.x]
+        return tuple(x for x in found if x in self.at) if self.at else found
 
 
 _COMMON: Mapping[int, Mapping[str, float]] = {

@@ -25,6 +25,7 @@ def reproduce(
         typer.Option(metavar="|".join(SCALES), help="smoke: minutes; quick: hours on two cores; paper: as published."),
     ] = "quick",
     panels: Annotated[str | None, typer.Option(help="Letters of panels, such as a,d [all].")] = None,
+    at: Annotated[str | None, typer.Option(help="Abscissas, such as 0.12,0.2 [all of the scale].")] = None,
     schemes: Annotated[str | None, typer.Option(help="Names, such as ml,map,amp_nn [the paper's, and extras].")] = None,
     n_test: Annotated[int | None, SAMPLES] = None,
     n_train: Annotated[int | None, TRAIN_SAMPLES] = None,
@@ -55,8 +56,8 @@ def reproduce(
     drawn = {name: n for name, n in (("n_test", n_test), ("n_train", n_train), ("n_draws", n_draws)) if n is not None}
     how = SCALES[as_choice("--scale", scale, tuple(SCALES))].with_samples(**drawn)
     paper = chosen_figures(numbers or [], all_figures)
-    figures = [edited(figure, said, panels, schemes) for figure in paper]
-    changed = drawn or panels or schemes or said != ScenarioOptions()
+    figures = [at_abscissas(edited(figure, said, panels, schemes), at, scale) for figure in paper]
+    changed = drawn or panels or at or schemes or said != ScenarioOptions()
     directory = out or Path(f"paper-{scale}-own" if changed else f"paper-{scale}")
     store = Store(directory, how)
     with bar("measuring") as progress:
@@ -83,6 +84,27 @@ def edited(figure: Figure, said: ScenarioOptions, panels: str | None, schemes: s
     if schemes is not None:
         figure = replace(figure, schemes=_known("--schemes", schemes, list(SCHEMES), "mmv reproduce"), extras=())
     return figure
+
+
+def at_abscissas(figure: Figure, text: str | None, scale: str) -> Figure:
+    """Return a figure at some abscissas of a list; panels that have none of them are left out."""
+    if text is None:
+        return figure
+    wanted = as_numbers("--at", text)
+    of_panels = [(panel, {x for N in figure.N for x in figure.abscissas(N, panel, scale)}) for panel in figure.panels]
+    panels = tuple(panel for panel, known in of_panels if known & set(wanted))
+    if not panels:
+        known = sorted(set().union(*(known for _, known in of_panels)))
+        raise ValueError(f"--at: figure {figure.number} has {', '.join(f'{x:g}' for x in known)}; got {text}")
+    return replace(figure, panels=panels, at=wanted)
+
+
+def as_numbers(option: str, text: str) -> tuple[float, ...]:
+    """Return the numbers of a list."""
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"{option} must be numbers, separated by commas; got {text!r}") from None
 
 
 def _known(option: str, text: str, known: list[str], where: str) -> tuple[str, ...]:

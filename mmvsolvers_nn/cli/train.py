@@ -66,6 +66,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Samples a step [32, or the scheme's].")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam [1e-4, or the scheme's].")] = None,
     pilot_learning_rate: Annotated[float | None, typer.Option(help="That of the pilots [the same].")] = None,
+    correction_learning_rate: Annotated[
+        float | None, typer.Option(help="That of the correction part [the decoder's].")
+    ] = None,
     schedule: Annotated[str | None, typer.Option(help="constant or cosine [constant, or the scheme's].")] = None,
     max_epochs: Annotated[int | None, typer.Option(help="Most epochs [100000, or the scheme's].")] = None,
     patience: Annotated[
@@ -90,6 +93,7 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "pilot_learning_rate": pilot_learning_rate,
+        "correction_learning_rate": correction_learning_rate,
         "schedule": schedule,
         "max_epochs": max_epochs,
         "patience": patience,

@@ -30,8 +30,8 @@ class Scale:
         By the number of devices.
     largest_trained : int
         Schemes are trained up to so many devices; points with more stay missing.
-    recipes : mapping of str to Recipe
-        By the learned scheme; the paper's where there is none.
+    recipes : mapping of int to mapping of str to Recipe
+        By the number of devices, then by the learned scheme; the paper's where there is none.
     timing_rounds, timing_samples : int
         Runs that a median time is taken of, and samples in a run.
     n_errors : int
@@ -43,15 +43,15 @@ class Scale:
     name: str
     samples: Mapping[int, Samples]
     largest_trained: int
-    recipes: Mapping[str, Recipe]
+    recipes: Mapping[int, Mapping[str, Recipe]]
     timing_rounds: int
     timing_samples: int
     n_errors: int
     most_samples: Mapping[int, int]
 
-    def recipe(self, scheme: str) -> Recipe:
-        """Return the recipe of a learned scheme."""
-        return self.recipes.get(scheme, Recipe())
+    def recipe(self, scheme: str, N: int) -> Recipe:
+        """Return the recipe of a learned scheme for a number of devices."""
+        return self.recipes.get(N, {}).get(scheme, Recipe())
 
     def with_samples(self, **drawn: int) -> "Scale":
         """Return the scale with other fields of `Samples`, for any number of devices."""
@@ -68,6 +68,10 @@ class Scale:
 
 _TINY = short_training(4, 8, 1e-3) | {"n_validation": 20}
 
+# A thousand devices in minutes of one core: steps of few samples, and a narrow correction part that moves slowly.
+_LARGE = {"start": "unit_norm", "width": 256}
+_FEW = {"n_validation": 40, "correction_learning_rate": 1e-4}
+
 SCALES: Mapping[str, Scale] = MappingProxyType(
     {
         scale.name: scale
@@ -77,10 +81,12 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 {100: Samples(20, 20, 2), 1000: Samples(2, 2, 2)},
                 100,
                 {
-                    "group_lasso_nn": Recipe({"U": 5}, _TINY),
-                    "amp_nn": Recipe({"U": 5}, _TINY),
-                    "covariance_nn": Recipe({}, _TINY),
-                    "map_nn": Recipe({"U": 2}, _TINY),
+                    100: {
+                        "group_lasso_nn": Recipe({"U": 5}, _TINY),
+                        "amp_nn": Recipe({"U": 5}, _TINY),
+                        "covariance_nn": Recipe({}, _TINY),
+                        "map_nn": Recipe({"U": 2}, _TINY),
+                    }
                 },
                 3,
                 2,
@@ -90,12 +96,22 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             Scale(
                 "quick",
                 {100: Samples(250, 250, 5), 1000: Samples(20, 20, 3)},
-                100,
+                1000,
                 {
-                    "group_lasso_nn": Recipe({"U": 100, "rho": 1.5}, short_training(1500, 64, 0.01, U=30)),
-                    "amp_nn": Recipe({"U": 50}, short_training(1800, 64, 0.03, U=10)),
-                    "covariance_nn": Recipe({}, short_training(12000, 64, 0.003)),
-                    "map_nn": Recipe({"U": 20}, short_training(1200, 64, 0.004, U=8)),
+                    100: {
+                        "group_lasso_nn": Recipe({"U": 100, "rho": 1.5}, short_training(1500, 64, 0.01, U=30)),
+                        "amp_nn": Recipe({"U": 50}, short_training(1800, 64, 0.03, U=10)),
+                        "covariance_nn": Recipe({}, short_training(12000, 64, 0.003)),
+                        "map_nn": Recipe({"U": 20}, short_training(1200, 64, 0.004, U=8)),
+                    },
+                    1000: {
+                        "group_lasso_nn": Recipe(
+                            _LARGE | {"U": 200, "lam": 4.0, "rho": 0.5}, short_training(100, 8, 0.02, U=60, **_FEW)
+                        ),
+                        "amp_nn": Recipe(_LARGE | {"U": 30}, short_training(160, 8, 0.02, U=12, **_FEW)),
+                        "covariance_nn": Recipe(_LARGE, short_training(1000, 32, 1e-3, n_validation=64)),
+                        "map_nn": Recipe(_LARGE | {"U": 15}, short_training(160, 8, 0.02, U=4, **_FEW)),
+                    },
                 },
                 3,
                 4,

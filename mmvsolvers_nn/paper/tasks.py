@@ -107,7 +107,7 @@ class Point:
             "seed": self.seed,
             "samples": asdict(scale.samples[self.scenario.N]),
             "until": asdict(scale.rule(self.scenario.N)),
-            "recipe": asdict(scale.recipe(self.scheme)) if self.is_training else None,
+            "recipe": asdict(scale.recipe(self.scheme, self.scenario.N)) if self.is_training else None,
         }
         return _definition(self.scenario, self.schemes, fields)
 
@@ -281,7 +281,7 @@ def training(scenario: Scenario, scheme: str, seed: int, scale: Scale) -> Any:
     """Return the `mmvsolvers_nn.Configuration` by which a scheme is trained for a scenario."""
     from mmvsolvers_nn import Architecture, Configuration, Optimisation
 
-    recipe = scale.recipe(scheme)
+    recipe = scale.recipe(scheme, scenario.N)
     return Configuration(
         scenario=scenario,
         architecture=Architecture(scheme=scheme, **recipe.architecture),

@@ -395,6 +395,19 @@ def test_pilots_have_a_learning_rate_of_their_own(tmp_path):
     assert replace(options, pilot_learning_rate=None).pilot_learning_rate_at(3) == options.learning_rate
 
 
+def test_correction_parts_have_a_learning_rate_of_their_own(tmp_path):
+    options = replace(QUICK, max_epochs=2, correction_learning_rate=0.0)
+    wanted = configuration(optimisation=options)
+    before, after = build(wanted), train(wanted, tmp_path, device="cpu")
+    for held, kept in zip(before.decoder.correction.parameters(), after.decoder.correction.parameters(), strict=True):
+        assert torch.equal(held, kept)
+    assert not torch.equal(after.decoder.approximation.log_odds, before.decoder.approximation.log_odds)
+    assert not torch.equal(after.encoder.columns, before.encoder.columns)
+    moving = replace(options, correction_learning_rate=0.5, schedule="cosine")
+    assert moving.correction_learning_rate_at(0) == 0.5 > moving.correction_learning_rate_at(1)
+    assert replace(options, correction_learning_rate=None).correction_learning_rate_at(3) == options.learning_rate
+
+
 def test_schemes_say_how_they_are_trained():
     assert Optimisation.of_scheme("map_nn") == Optimisation()
     coupled = Optimisation.of_scheme("coupled_map_nn", seed=3)

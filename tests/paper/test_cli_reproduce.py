@@ -16,6 +16,8 @@ def invoke(*arguments):
         (("reproduce", 3, "--all"), "name figures, 3 to 12, or give --all"),
         (("reproduce", 2, 3), "figures are 3 to 12; got 2"),
         (("reproduce", 9, "--panels", "a,e"), "--panels: figure 9 knows a, b, c, d; got e"),
+        (("reproduce", 9, "--panels", "a", "--at", "0.11"), "--at: figure 9 has 0.08, 0.12, 0.2; got 0.11"),
+        (("reproduce", 9, "--at", "0.08;0.12"), "--at must be numbers, separated by commas; got '0.08;0.12'"),
         (("reproduce", 9, "--schemes", "map,mapp"), "mmv reproduce knows group_lasso, "),
         (("reproduce", 9, "-L", "8,9"), "-L must be one pilot length here; got '8,9'"),
         (("reproduce", 9, "--ratio", 3), "--ratio is nothing of the activity model GroupActivity"),
@@ -41,6 +43,16 @@ def test_missing_packages_are_named(monkeypatch):
     found = invoke("reproduce", 3)
     assert found.exit_code == 1
     assert "this command needs pandas; install with: pip install pandas" in found.stderr
+
+
+def test_abscissas_are_chosen(tmp_path):
+    drawn = ["--samples", 5, "--train-samples", 5, "--pilot-draws", 2, "--schemes", "map"]
+    done = invoke("reproduce", 9, "--scale", "smoke", "--at", "0.05,20,50", *drawn, "-o", tmp_path, "--workers", 1)
+    assert done.exit_code == 0, done.output
+    table = read(tmp_path / "results.csv")
+    # Fifty groups are not of this scale, and the other panels have none of the three.
+    assert table.groupby("panel")["x"].agg(set).to_dict() == {"b": {0.05}, "d": {20}}
+    assert table["mean"].notna().all()
 
 
 def test_a_figure_of_another_scenario_is_measured_and_drawn(tmp_path):

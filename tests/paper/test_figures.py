@@ -74,6 +74,6 @@ def test_tasks_have_names_and_definitions_of_their_own(scale):
 
 
 def test_too_many_devices_are_not_trained_for_but_timed():
-    tasks = [task for number in (5, 12) for task in tasks_of(FIGURES[number], SCALES["quick"])]
+    tasks = [task for number in (5, 12) for task in tasks_of(FIGURES[number], SCALES["smoke"])]
     assert not any(task.is_training for task in tasks if isinstance(task, Point))
     assert any("map_nn" in task.schemes for task in tasks if isinstance(task, Timing) and task.scenario.N == 1000)

@@ -253,7 +253,7 @@ def test_a_training_writes_what_it_was_told(tmp_path):
     found = point.measure(SMOKE, tmp_path)["amp_nn"]
     assert {"mse", "error_rate", "coherence", "block_coherence", "sub_coherence"} <= set(found.quantities)
     told = json.loads((tmp_path / file_name(point, SMOKE) / "configuration.json").read_text())
-    assert told["architecture"]["U"] == SMOKE.recipes["amp_nn"].architecture["U"]
+    assert told["architecture"]["U"] == SMOKE.recipe("amp_nn", 100).architecture["U"]
 
 
 def test_the_learned_prior_is_told_in_the_independent_case(tmp_path):
