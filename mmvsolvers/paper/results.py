@@ -27,6 +27,12 @@ PROTOCOLS: Mapping[int, str] = MappingProxyType(
 )
 _NUMBERS = ("figure", "x", "N", "mean", "low", "high", "samples", "protocol")
 _WORDS = ("panel", "quantity", "scale", "versions")
+_PLACE = ["figure", "panel", "N", "x"]
+# What differs between two measurements of one point; the rest is its scenario.
+_OF_A_MEASUREMENT = (
+    "scheme", "pilots", "quantity", "mean", "low", "high", "samples", "draws", "spread", "seconds", "seed", "protocol",
+    "versions",
+)  # fmt: skip
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
@@ -54,6 +60,46 @@ def read(path: Path) -> pd.DataFrame:
     if fault:
         raise ValueError(f"{path} is no table of `mmv reproduce`: {fault}")
     return table
+
+
+def merge(table: pd.DataFrame, newer: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the points of a newer one: what was measured anew in the place of what there was.
+
+    Raises
+    ------
+    ValueError
+        If an abscissa has another scenario, or another scale, in the one than in the other.
+    """
+    _refuse_other_scenarios(table, newer)
+    point = [*_PLACE, "scheme"]
+    known, found = (pd.MultiIndex.from_frame(rows[point]) for rows in (table, newer))
+    chosen = found.isin(found[newer["mean"].notna()]) | ~found.isin(known)
+    kept = ~known.isin(found[chosen])
+    merged = pd.concat([table[kept], newer[chosen]], ignore_index=True)
+    order = known.append(found).drop_duplicates()
+    place = order.get_indexer(known[kept].append(found[chosen]))
+    return merged.iloc[np.lexsort((place, merged["figure"]))].reset_index(drop=True)
+
+
+def _refuse_other_scenarios(table: pd.DataFrame, newer: pd.DataFrame) -> None:
+    names = [name for name in table.columns if name in newer and name not in (*_PLACE, *_OF_A_MEASUREMENT)]
+    old, new = (rows.drop_duplicates(_PLACE).set_index(_PLACE)[names].map(_written) for rows in (table, newer))
+    old, new = old.align(new, join="inner", axis="index")
+    differs = old.ne(new)
+    if differs.to_numpy().any():
+        name = str(differs.any().idxmax())
+        place = differs[name].idxmax()
+        raise ValueError(
+            f"figure {place[0]} has other scenarios there: {name} was {old.loc[place, name] or 'none'} and is now "
+            f"{new.loc[place, name] or 'none'}; choose another directory"
+        )
+
+
+def _written(value: object) -> str:
+    """Return a value as it is in a file."""
+    if isinstance(value, str):
+        return value
+    return "" if pd.isna(value) else f"{value:.6g}"
 
 
 def _fault(table: pd.DataFrame) -> str | None:

@@ -1,6 +1,7 @@
 """`mmv reproduce`: the figures of the paper, measured."""
 
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -43,12 +44,12 @@ def reproduce(
 ) -> None:
     """Measure figures of the paper, write their numbers to results.csv, and draw them.
 
-    What has been measured in the directory is kept: a run that was killed goes on where it was. What is said of the
-    scenario holds wherever a panel does not vary it.
+    What has been measured in the directory is kept: a run that was killed goes on where it was, and other figures,
+    panels and schemes stay in results.csv. What is said of the scenario holds wherever a panel does not vary it.
     """
     require("pandas", "joblib", "torch", "safetensors")
     from mmvsolvers.cli.waiting import bar
-    from mmvsolvers.paper.results import write
+    from mmvsolvers.paper.results import merge, read, write
     from mmvsolvers_nn.paper.run import Store, run
     from mmvsolvers_nn.paper.table import tabulate
 
@@ -59,7 +60,10 @@ def reproduce(
     figures = [at_abscissas(edited(figure, said, panels, schemes), at, scale) for figure in paper]
     changed = drawn or panels or at or schemes or said != ScenarioOptions()
     directory = out or Path(f"paper-{scale}-own" if changed else f"paper-{scale}")
-    store = Store(directory, how)
+    path, store = directory / "results.csv", Store(directory, how)
+    planned = tabulate(figures, {}, how)
+    before = read(path) if path.exists() else planned
+    merge(before, planned)  # refused before anything is measured
     with bar("measuring") as progress:
         findings = run(
             figures,
@@ -68,10 +72,10 @@ def reproduce(
             cluster=cluster,
             report=lambda done, total: progress.update(progress.task_ids[0], completed=done, total=total),
         )
-    table = tabulate(figures, findings, how)
-    write(directory / "results.csv", table)
-    typer.echo(f"wrote {directory / 'results.csv'}")
-    draw_figures(figures, directory / "results.csv", directory)
+    table = merge(before, tabulate(figures, findings, how))
+    write(path, table)
+    typer.echo(f"wrote {path}")
+    draw_figures([shown(*pair, set(table["scheme"])) for pair in zip(paper, figures, strict=True)], path, directory)
 
 
 def edited(figure: Figure, said: ScenarioOptions, panels: str | None, schemes: str | None) -> Figure:
@@ -105,6 +109,12 @@ def as_numbers(option: str, text: str) -> tuple[float, ...]:
         return tuple(float(word) for word in text.split(","))
     except ValueError:
         raise ValueError(f"{option} must be numbers, separated by commas; got {text!r}") from None
+
+
+def shown(figure: Figure, measured: Figure, schemes: Collection[str]) -> Figure:
+    """Return a figure with all of its panels, of the schemes just measured, or of all where others are in the table."""
+    own = set(schemes) <= {*measured.schemes, *measured.extras}
+    return replace(measured if own else figure, panels=figure.panels)
 
 
 def _known(option: str, text: str, known: list[str], where: str) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from mmvsolvers.cli import main
-from mmvsolvers.paper.results import read
+from mmvsolvers.paper.results import merge, read
 
 
 def invoke(*arguments):
@@ -70,3 +71,30 @@ def test_a_figure_of_another_scenario_is_measured_and_drawn(tmp_path):
     assert set(table.loc[table["quantity"] == "error_rate", "samples"]) >= {50}
     assert (out / "fig9.png").read_bytes().startswith(b"\x89PNG")
     assert not (out / "fig9_extras.png").exists()
+
+
+def test_a_directory_keeps_what_else_was_measured_there(tmp_path):
+    small = ["--scale", "smoke", "--samples", 3, "--train-samples", 3, "-o", tmp_path, "--workers", 1]
+    assert invoke("reproduce", 9, "--panels", "a,c", "--schemes", "map", *small).exit_code == 0
+    first = read(tmp_path / "results.csv")
+    assert invoke("reproduce", 4, 9, "--panels", "a", "--schemes", "ml,map", *small).exit_code == 0
+    both = read(tmp_path / "results.csv")
+    assert both["figure"].is_monotonic_increasing
+    points = set(zip(both["figure"], both["panel"], both["scheme"], strict=True))
+    assert points == {(4, "a", "ml"), (4, "a", "map"), (9, "a", "ml"), (9, "a", "map"), (9, "c", "map")}
+    kept = both[(both["figure"] == 9) & (both["scheme"] == "map")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept[first.columns], first, check_dtype=False)
+    refused = invoke("reproduce", 9, "--panels", "a", "--schemes", "ml", "--noise-var", 0.2, *small)
+    assert refused.exit_code == 1
+    assert "figure 9 has other scenarios there: noise_var was 0.1 and is now 0.2" in refused.stderr
+    assert read(tmp_path / "results.csv").equals(both)
+
+
+def test_only_what_was_measured_replaces_what_there_is():
+    table = pd.DataFrame({"figure": 3, "panel": "a", "N": 100, "x": [0.1, 0.1, 0.2], "L": [10, 10, 20]})
+    table = table.assign(scheme=["ml", "map", "ml"], quantity="mse", mean=[0.5, 0.6, 0.7])
+    newer = table.assign(mean=[float("nan"), 0.1, 0.2])
+    assert merge(table, newer)["mean"].tolist() == [0.5, 0.1, 0.2]
+    assert merge(table.iloc[[2]], newer)["mean"].tolist()[0] == 0.2
+    with pytest.raises(ValueError, match="L was 10 and is now 12; choose another directory"):
+        merge(table, newer.assign(L=[12, 12, 20]))
