@@ -44,6 +44,7 @@ STYLES: Mapping[str, int] = MappingProxyType(
         "em_ep": 36, "amp_mmse-groups": 43, "amp_true_prior": 50,
         "ml_cd": 2, "ml_psca": 9, "ml_unit": 16, "m_sbl": 23, "ml_cd-dense-start": 30,
         "map_cd": 3, "map_nn": 10, "map_psca": 17, "coupled_map_nn": 24, "map_cd-groups": 31, "psca_nn": 38,
+        "transformer_nn": 45,
         "covariance_lasso": 4, "covariance_nn": 11, "covariance_lasso_unit": 18,
         "ml_mmse": 5, "somp": 12, "ml_mmse_unit": 19, "coupled_mmse_nn": 26,
         "oracle_mmse": 6, "gibbs": 13, "gaussian pilots": 27, "unit_norm pilots": 34, "gibbs-groups": 41,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mmvsolvers_nn.parallel import PSCANN
     from mmvsolvers_nn.schemes import SCHEMES, Scheme
     from mmvsolvers_nn.training import TrainingError, train
+    from mmvsolvers_nn.transformer import TransformerNN
 
 _HOMES = {
     "autoencoders": ("AMPNN", "MAPNN", "AutoEncoder", "CovarianceNN", "GroupLassoNN"),
@@ -25,6 +26,7 @@ _HOMES = {
     "parallel": ("PSCANN",),
     "schemes": ("SCHEMES", "Scheme"),
     "training": ("TrainingError", "train"),
+    "transformer": ("TransformerNN",),
 }
 __all__ = [
     "AMPNN",
@@ -43,6 +45,7 @@ __all__ = [
     "Optimisation",
     "Scheme",
     "TrainingError",
+    "TransformerNN",
     "build",
     "load_weights",
     "read_prior",

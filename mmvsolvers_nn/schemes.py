@@ -168,6 +168,14 @@ _ALL = (
         compared_with=("amp_mmse", "ml_mmse"),
         recovers_signal=True,
     ),
+    Scheme(
+        name="transformer_nn",
+        label="transformer",
+        model="mmvsolvers_nn.transformer:TransformerNN",
+        options={"U": 5, "V": 0, "residual": True},
+        optimisation=short_training(8000, 64, 1e-3),
+        compared_with=("ml_cd", "map_cd"),
+    ),
 )
 SCHEMES: Mapping[str, Scheme] = MappingProxyType({scheme.name: scheme for scheme in _ALL})
 

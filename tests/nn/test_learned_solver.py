@@ -40,7 +40,7 @@ def test_classical_solvers_repeat_the_decoder_with_what_it_exports():
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_learned_scheme_answers_like_a_solver(scheme):
-    solver = learned(scheme, **({"U": 2} if SCHEMES[scheme].unrolls else {}))
+    solver = learned(scheme, **({"U": 2} if "U" in SCHEMES[scheme].options else {}))
     result = solver.solve(data(solver, T=7))
     assert result.score.shape == (7, 16)
     assert (result.X is not None) == solver.recovers_signal

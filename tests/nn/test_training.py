@@ -32,7 +32,7 @@ QUICK = Optimisation(
 
 
 def configuration(scheme: str = "amp_nn", optimisation: Optimisation = QUICK, **options) -> Configuration:
-    if SCHEMES[scheme].unrolls:
+    if "U" in SCHEMES[scheme].options:
         options.setdefault("U", 3)
     return Configuration(
         scenario=SCENARIO, architecture=Architecture(scheme=scheme, **options), optimisation=optimisation
