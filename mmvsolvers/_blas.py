@@ -1,13 +1,13 @@
 """How compiled kernels are launched: what threads the libraries underneath may use, and what may break in on them."""
 
 import _signal  # type: ignore[import-not-found]  # signal's own functions spend 15 µs a launch on enums
+import ctypes
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from types import FrameType
@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import LibController, ThreadpoolController, threadpool_limits
 
-# A long batch is solved in parts of about so many seconds. The first has at most so many N·L·(L + M) in sum, or one
-# problem a thread; a later one is at most so many times larger than the one before.
-PART_SECONDS = 0.4
-FIRST_PART = 10**5
-LARGEST_GROWTH = 32
+# A problem of at most so many multiplications, some tenths of a second, is not worth a thread of its own.
+BRIEF = 10**8
+# The seconds between two looks at whether Ctrl-C has been pressed, while other threads compute.
+PATIENCE = 0.05
 
 
 def _load_blas() -> None:
@@ -46,17 +45,8 @@ class _Launches:
         self.limits: list[tuple[LibController, int]] = []
         self.layer: str | None = None
         self.orphaned = False
-        self.workers: ThreadPoolExecutor | None = None
-        self.n_workers = 0
-
-    def pool(self, n_workers: int) -> ThreadPoolExecutor:
-        """Return threads to compute on, at least so many."""
-        with self.lock:
-            if self.workers is None or self.n_workers < n_workers:
-                # one that others still use ends when they are done with it
-                self.workers = ThreadPoolExecutor(n_workers, "mmvsolvers")
-                self.n_workers = n_workers
-            return self.workers
+        # begins a thread where none is idle, so that no launch waits for another
+        self.workers = ThreadPoolExecutor(sys.maxsize, "mmvsolvers")
 
     def hold_blas(self) -> None:
         """Hold every BLAS to one thread; the first of all that do finds the limits that the last one restores."""
@@ -104,20 +94,33 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def interrupts_deferred() -> Iterator[None]:
-    """Let Ctrl-C wait until compiled code has returned: an exception that it raises within can end the process."""
+def interrupts_deferred() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C wait until compiled code has returned: an exception that it raises within can end the process.
+
+    Yields what answers it before, where an exception does no harm.
+    """
     handler = _signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
+    if not _is_main_thread() or not callable(handler):
+        yield lambda: None
         return
     pending: list[FrameType | None] = []
+
+    def answer() -> None:
+        if pending:
+            frame = pending[0]
+            pending.clear()
+            handler(signal.SIGINT, frame)
+
     _signal.signal(signal.SIGINT, lambda number, frame: pending.append(frame))
     try:
-        yield
+        yield answer
     finally:
         _signal.signal(signal.SIGINT, handler)
-        if pending:
-            handler(signal.SIGINT, pending[0])
+        answer()
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
@@ -136,12 +139,12 @@ def one_blas_thread() -> Iterator[None]:
 
 
 @contextmanager
-def compiled_code() -> Iterator[None]:
-    """Run compiled code: every BLAS on one thread, Ctrl-C when it has returned."""
-    with interrupts_deferred():
+def compiled_code() -> Iterator[Callable[[], None]]:
+    """Run compiled code: every BLAS on one thread, Ctrl-C when it has returned, or where what is yielded is called."""
+    with interrupts_deferred() as answer:
         _launches.hold_blas()
         try:
-            yield
+            yield answer
         finally:
             _launches.release_blas()
 
@@ -174,44 +177,50 @@ def in_turn() -> Iterator[None]:
         yield
 
 
-def solve_in_parts(solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArray[Any], N: int) -> Any:
-    """Solve the problems Y (T, L, M) of N devices part by part, each of a moment, so that Ctrl-C is soon answered.
+def solve_in_parts(
+    solve: Callable[[slice], tuple[NDArray[Any], ...]], Y: NDArray[Any], N: int, max_iter: int
+) -> tuple[NDArray[Any], ...]:
+    """Solve the problems Y (T, L, M) of N devices, a part of them on every thread.
 
     Problems of a batch get the bits that they would get alone, so that where a batch is cut does not matter. ``solve``
     takes the slice of a part and returns arrays with an axis of its problems in front; those of all problems are
-    returned. The first part is one that is short in any case, the others are as long as the one before suggests.
+    returned.
     """
     T, L, M = Y.shape
-    if T == 1:
-        with compiled_code():
-            return solve(slice(0, 1))
-    found: list[tuple[NDArray[Any], ...]] = []
-    start, size = 0, 0
-    while start < T:
-        threads = _threads()
-        size = size or max(threads, FIRST_PART // (N * L * (L + M)))
-        part = slice(start, min(start + size, T))
-        begin = time.perf_counter()
-        found += on_threads(solve, part)
-        spent = time.perf_counter() - begin
-        done = part.stop - start
-        start = part.stop
-        size = max(int(min(PART_SECONDS / max(spent, 1e-9), LARGEST_GROWTH) * done) // threads, 1) * threads
-    return tuple(map(np.concatenate, zip(*found, strict=True)))
+    found = on_threads(solve, slice(0, T), N * L * (L + M) * max_iter)
+    return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
 
 
-def on_threads(work: Callable[[slice], Any], whole: slice) -> list[Any]:
+def on_threads(work: Callable[[slice], Any], whole: slice, cost: float) -> list[Any]:
     """Cut a slice into one for every thread and let compiled code, which holds no lock, work on them side by side.
 
-    Returns what ``work`` returns, in the order of the slices.
+    Returns what ``work`` returns, in the order of the slices. Kernels leave early where a signal's handler, such as
+    that of Ctrl-C, raises meanwhile. Where there is one slice, and ``cost`` multiplications are soon made or nobody
+    can interrupt them, no other thread is asked.
     """
     count = whole.stop - whole.start
     n_parts = min(_threads(), count)
     cuts = [whole.start + count * k // n_parts for k in range(n_parts + 1)]
-    with compiled_code():
-        if n_parts == 1:
+    with compiled_code() as answer:
+        if n_parts == 1 and (cost <= BRIEF or not _is_main_thread()):
             return [work(whole)]
-        return list(_launches.pool(n_parts).map(work, map(slice, cuts[:-1], cuts[1:])))
+        return _on_other_threads(work, list(map(slice, cuts[:-1], cuts[1:])), answer)
+
+
+def _on_other_threads(work: Callable[[slice], Any], parts: list[slice], answer: Callable[[], None]) -> list[Any]:
+    from mmvsolvers.kernels.interrupts import call_while_wanted
+
+    unwanted = ctypes.c_int(0)
+    running: list[Future[Any]] = []
+    try:
+        running.extend(_launches.workers.submit(call_while_wanted, unwanted, work, part) for part in parts)
+        while wait(running, PATIENCE).not_done:
+            answer()
+    except BaseException:
+        unwanted.value = 1
+        wait(running)
+        raise
+    return [part.result() for part in running]
 
 
 def _threads() -> int:

@@ -146,6 +146,7 @@ def amp_mmse(
         ),
         received,
         batch.N,
+        max_iter,
     )
     X /= strength[:, None]
     result = batch.result(

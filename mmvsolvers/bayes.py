@@ -147,7 +147,7 @@ def _all_of(data: MMVData, units: NDArray[np.int64]) -> tuple[NDArray[np.float64
     rows = np.ascontiguousarray((data.A * root).T[order], np.complex128)
     Y, log_odds = np.ascontiguousarray(data.Y, np.complex128), np.log(prob / (1 - prob))
     probability, grouped = solve_in_parts(
-        lambda part: kernels.bayes.solve_batch(rows, first, Y[part], data.noise_var, log_odds), Y, data.N
+        lambda part: kernels.bayes.solve_batch(rows, first, Y[part], data.noise_var, log_odds), Y, data.N, 2**prob.size
     )
     X = np.empty_like(grouped)
     X[:, order] = grouped

@@ -104,13 +104,18 @@ def covariance_lasso(
         if room and batch.T > 1:
             # each problem alone computes the rows that it needs; those of a batch must not write the same ones
             fill = kernels.covariance_lasso.fill_grams
-            on_threads(lambda part: fill(rows, conjugate, squares, gram, known, part.start, part.stop), slice(0, room))
+            on_threads(
+                lambda part: fill(rows, conjugate, squares, gram, known, part.start, part.stop),
+                slice(0, room),
+                rows.size * room,
+            )
         r, objective, gap, n_iter = solve_in_parts(
             lambda part: kernels.covariance_lasso.solve_batch(
                 rows, conjugate, squares, gram, known, received[part], noise[part], lams[part], max_iter, tol
             ),
             received,
             batch.N,
+            max_iter,
         )
     result = batch.result(
         X=None,

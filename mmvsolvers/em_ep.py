@@ -108,6 +108,7 @@ def em_ep(
         ),
         received,
         batch.N,
+        max_iter,
     )
     result = batch.result(
         X=X,

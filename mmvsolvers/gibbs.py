@@ -133,7 +133,7 @@ def gibbs(
             0 if alone else PERIOD,
         )
         which = problems.which
-        score[which], X, level[which], difference[which] = solve_in_parts(solve, problems.Y, batch.N)
+        score[which], X, level[which], difference[which] = solve_in_parts(solve, problems.Y, batch.N, max_iter)
         grouped = np.empty_like(X)
         grouped[:, order] = X
         estimate[which] = grouped

@@ -109,6 +109,7 @@ def group_lasso_admm(
         lambda part: solve_batch(batch.Y[part], lams[part], bound[part], rhos[part], adaptive, max_iter, tol),
         batch.Y,
         batch.N,
+        max_iter,
     )
     if blocks is not None:
         X = blocks.turn_back(X, turns)

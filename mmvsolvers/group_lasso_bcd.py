@@ -109,6 +109,7 @@ def group_lasso_bcd(
         lambda part: solve_batch(batch.Y[part], lams[part], bound[part], X[part], max_iter, tol),
         batch.Y,
         batch.N,
+        max_iter,
     )
     if blocks is not None:
         X = blocks.turn_back(X, turns)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmvsolvers import kernels
-from mmvsolvers._blas import compiled_code, solve_in_parts
+from mmvsolvers._blas import on_threads, solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scores import mean_power
@@ -80,7 +80,7 @@ def descend(
             reached,
         )
         solve = partial(_descend, algorithm, *shared, *per_problem, max_iter, tol)
-        objective[chosen], optimality[chosen], n_iter[chosen] = solve_in_parts(solve, per_problem[0], batch.N)
+        objective[chosen], optimality[chosen], n_iter[chosen] = solve_in_parts(solve, per_problem[0], batch.N, max_iter)
         value[chosen] = reached
     if algorithm == "map_psca":
         _judge_anew(problem, sigma2, log_odds, upper, unit, value, objective, optimality)
@@ -129,8 +129,9 @@ def _judge_anew(
     lost = np.flatnonzero(np.finfo(np.float64).eps * power > LOST_NOISE * noise_var)
     if not lost.size:
         return
-    with compiled_code():
-        for t in lost:
+
+    def judge(part: slice) -> None:
+        for t in lost[part]:
             objective[t], optimality[t] = kernels.map_cd.judge(
                 AT,
                 problem.Y[t].astype(double),
@@ -139,6 +140,8 @@ def _judge_anew(
                 upper / unit[t],
                 doubles[t],
             )
+
+    on_threads(judge, slice(0, lost.size), lost.size * AT.size * AT.shape[1])
 
 
 def _start(
@@ -171,6 +174,7 @@ def _dense_start(problem: Batch, noise_var: NDArray[np.float64]) -> NDArray[np.f
         lambda part: solve_batch(rows, conjugate, Y[part], noise_var[part], False, DENSE_UPDATES, 0.0, gamma[part]),
         Y,
         problem.N,
+        DENSE_UPDATES,
     )
     return gamma
 
@@ -207,6 +211,7 @@ def _descend_in_noise(
         ),
         Y,
         batch.N,
+        max_iter,
     )
     return problem.result(
         X=None,
@@ -225,7 +230,7 @@ def likeliest_noise(batch: Batch, power: NDArray[np.floating]) -> NDArray[np.flo
     AT, Y, floor = _for_unknown_noise(problem)
     powers = problem.units.enter(power.astype(np.float64), (-2, 2))
     (found,) = solve_in_parts(
-        lambda part: (kernels.unknown_noise.noise_batch(AT, Y[part], floor[part], powers[part]),), Y, batch.N
+        lambda part: (kernels.unknown_noise.noise_batch(AT, Y[part], floor[part], powers[part]),), Y, batch.N, 1
     )
     return problem.units.leave(found, (0, 2)).astype(batch.real_dtype).reshape(batch.leading)
 

@@ -99,6 +99,7 @@ def m_sbl(
         ),
         received,
         batch.N,
+        max_iter,
     )
     result = batch.result(
         X=X,

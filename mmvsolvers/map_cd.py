@@ -165,7 +165,7 @@ def _flip(
         solve = partial(
             _climb, np.ascontiguousarray(problems.rows[order]), first, log_odds, pairs, Y, noise, max_iter=max_iter
         )
-        active[which], level, gain_left, n_iter[which] = solve_in_parts(solve, Y, batch.N)
+        active[which], level, gain_left, n_iter[which] = solve_in_parts(solve, Y, batch.N, max_iter)
         fit = np.sum(Y.real**2 + Y.imag**2, axis=(1, 2)) / noise
         found = batch.A.shape[0] * np.log(noise) + (fit - level) / batch.M
         rounding = np.finfo(float).eps * fit

@@ -138,5 +138,6 @@ def _estimate(batch: Batch, noise_var: ArrayLike, power: NDArray[np.floating]) -
         lambda part: (kernels.ml_mmse.solve_batch(rows, received[part], sigma2[part], prior[part]),),
         received,
         batch.N,
+        1,
     )
     return problem.signal(X)

@@ -74,6 +74,7 @@ def somp(
         lambda part: kernels.somp.solve_batch(rows, conjugate, squares, received[part], sigma2[part], max_iter, tol),
         received,
         batch.N,
+        max_iter,
     )
     result = batch.result(
         X=X,

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -83,45 +84,53 @@ def test_an_interrupt_ends_what_is_not_compiled_at_once_and_leaves_the_thread_li
     assert limits() == before
 
 
-@pytest.fixture
-def short_parts(monkeypatch):
-    monkeypatch.setattr("mmvsolvers._blas.PART_SECONDS", 0.0)
-    monkeypatch.setattr("mmvsolvers._blas.FIRST_PART", 0)
+@linux
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_handler_that_does_not_raise_is_called_meanwhile_and_the_answer_is_whole(parts, monkeypatch):
+    monkeypatch.setattr("mmvsolvers._blas._threads", lambda: parts)
+    called = threading.Event()
+
+    def work(part):
+        if part.start == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return part, called.wait(60)
+
+    before = signal.signal(signal.SIGINT, lambda number, frame: called.set())
+    try:
+        found = on_threads(work, slice(0, parts), np.inf)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert found == [(slice(k, k + 1), True) for k in range(parts)]
 
 
-def test_an_interrupt_is_answered_between_the_parts_of_a_batch(heeded, short_parts, monkeypatch):
-    monkeypatch.setattr("mmvsolvers._blas._threads", lambda: 1)
-    parts = []
+@linux
+def test_what_a_handler_raises_waits_for_the_threads(heeded, monkeypatch):
+    monkeypatch.setattr("mmvsolvers._blas._threads", lambda: 2)
+    done = []
 
-    def solve(part):
-        parts.append(part)
-        if len(parts) == 3:
-            signal.raise_signal(signal.SIGINT)
-        return (np.arange(part.start, part.stop),)
+    def work(part):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        done.append(part.start)
 
     with pytest.raises(KeyboardInterrupt):
-        solve_in_parts(solve, np.zeros((100, 2, 1)), 3)
-    assert len(parts) == 3
+        on_threads(work, slice(0, 2), np.inf)
+    assert sorted(done) == [0, 1]
 
 
-def test_where_a_batch_is_cut_does_not_matter(short_parts, monkeypatch):
-    T, cuts = 11, []
-
-    def solve(part):
-        cuts.append(part.start)
-        return np.arange(T)[part], np.ones((T, 2))[part]
-
-    found = solve_in_parts(solve, np.zeros((T, 2, 1)), 3)
-    np.testing.assert_array_equal(found[0], np.arange(T))
-    assert found[1].shape == (T, 2)
-    assert len(cuts) > 3
+def test_where_a_batch_is_cut_does_not_matter(monkeypatch):
     A, Y, _ = make_problem(20, 8, 2, T=7)
-    cut = mmv.covariance_lasso(A, Y), mmv.ml_cd(A, Y, 0.1)
-    monkeypatch.undo()
-    whole = mmv.covariance_lasso(A, Y), mmv.ml_cd(A, Y, 0.1)
-    for one, other in zip(cut, whole, strict=True):
-        np.testing.assert_array_equal(one.score, other.score)
-        np.testing.assert_array_equal(one.objective, other.objective)
+    found = []
+    for threads in (1, 3, 7):
+        monkeypatch.setattr("mmvsolvers._blas._threads", lambda threads=threads: threads)
+        parts = solve_in_parts(lambda part: (np.arange(7)[part], np.ones((7, 2))[part]), Y, 3, 1)
+        np.testing.assert_array_equal(parts[0], np.arange(7))
+        assert parts[1].shape == (7, 2)
+        found.append((mmv.covariance_lasso(A, Y), mmv.ml_cd(A, Y, 0.1)))
+    for other in found[1:]:
+        for one, same in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one.score, same.score)
+            np.testing.assert_array_equal(one.objective, same.objective)
 
 
 def test_an_error_on_one_thread_reaches_the_caller():
@@ -130,7 +139,7 @@ def test_an_error_on_one_thread_reaches_the_caller():
             raise ArithmeticError("on the last part")
 
     with pytest.raises(ArithmeticError, match="on the last part"):
-        on_threads(work, slice(0, 7))
+        on_threads(work, slice(0, 7), np.inf)
 
 
 WHILE_LOADING = """

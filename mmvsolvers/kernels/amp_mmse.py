@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
 
 # Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
@@ -143,7 +144,7 @@ def solve(A, conjugate, Y, prior, damping, printed, X, max_iter, tol):
     tau2, least, tau2_average = start, np.inf, 0.0
     change, done = (np.inf, 0) if start > 0.0 else (0.0, max_iter)
     averaged = max_iter - max_iter // 2
-    while change > tol and done < max_iter and tau2 <= BLOW_UP * start:
+    while change > tol and done < max_iter and tau2 <= BLOW_UP * start and not interrupted():
         tau2_ahead = iterate(A, conjugate, Y, prior, max(tau2, TAU2_FLOOR * start), printed, state)
         if tau2 < least:
             least = tau2
@@ -185,6 +186,8 @@ def solve_batch(A, conjugate, Y, log_odds_silent, variance, group, unit, damping
     tau2, change = np.empty(T, variance.dtype), np.empty(T, variance.dtype)
     n_iter, diverged = np.empty(T, np.int64), np.empty(T, np.bool_)
     for t in range(T):
+        if interrupted():
+            break
         prior = Prior(log_odds_silent, unit[t] * variance, group)
         tau2[t], change[t], n_iter[t], diverged[t] = solve(
             A, conjugate, Y[t], prior, damping[t], printed, X[t], max_iter, tol

@@ -5,6 +5,7 @@ import numpy as np
 from mmvsolvers.kernels.binary import Model, largest_power, make_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, toggle
+from mmvsolvers.kernels.interrupts import interrupted
 
 
 @njit()
@@ -37,6 +38,8 @@ def solve(model, Y, noise_var, score, X):
     begin(model, Y, noise_var, np.zeros(G, np.bool_), state, chain)
     highest, total = 0.0, 1.0
     for k in range(1, 2**G):
+        if interrupted():
+            break
         g = 0
         while k % 2 == 0:
             k //= 2
@@ -69,5 +72,7 @@ def solve_batch(rows, first, Y, noise_var, log_odds):
     model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, 1.0)
     score, X = np.zeros((T, G)), np.zeros((T, N, M), np.complex128)
     for t in range(T):
+        if interrupted():
+            break
         solve(model, Y[t], noise_var, score[t], X[t])
     return score, X

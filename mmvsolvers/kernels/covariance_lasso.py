@@ -12,6 +12,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import gather_rows, real_inner, squared_norm, subtract
 
 # Devices a block.
@@ -56,6 +57,8 @@ def gram_sweep(pilots, devices, lam, state):
         if change != 0.0:
             largest = max(largest, abs(change) * pilots.squares[n] ** 2)
             if not pilots.known[n]:
+                if interrupted():
+                    break
                 fill_gram(pilots, n)
             for j in range(state.r.size):
                 state.gradient[j] -= pilots.gram[n, j] * change
@@ -77,6 +80,8 @@ def residual_sweep(pilots, devices, lam, state):
     largest = 0.0
     gradient, change = np.empty(BLOCK), np.empty(BLOCK)
     for start in range(0, devices.size, BLOCK):
+        if interrupted():
+            break
         block = devices[start : start + BLOCK]
         rows, conjugate = gather_rows(pilots.rows, block), gather_rows(pilots.conjugate, block)
         block_gradients(conjugate, rows, state.E, gradient[: block.size])
@@ -145,6 +150,8 @@ def all_gradients(pilots, sample, state):
     """Compute E anew, and from it the gradients of all devices."""
     set_residual(pilots, sample, state)
     for start in range(0, state.r.size, BLOCK):
+        if interrupted():
+            break
         stop = min(start + BLOCK, state.r.size)
         block_gradients(pilots.conjugate[start:stop], pilots.rows[start:stop], state.E, state.gradient[start:stop])
 
@@ -214,6 +221,8 @@ def solve(pilots, Y, noise, lam, r, max_iter, tol):
     done = 0
     while done < max_iter and (gap > tol * value or tol == 0.0):
         largest = sweep(pilots, everyone, lam, state)
+        if interrupted():
+            break
         move_noise(pilots, power, state)
         done += 1
         if tol > 0.0:
@@ -239,6 +248,8 @@ def fill_grams(rows, conjugate, squares, gram, known, start, stop):
     """Compute the rows of |AᴴA|² in [start, stop) that are not there yet; arguments as for `solve_batch`."""
     pilots = Pilots(rows, conjugate, squares, gram, known)
     for n in range(start, stop):
+        if interrupted():
+            break
         if not known[n]:
             fill_gram(pilots, n)
 
@@ -257,5 +268,7 @@ def solve_batch(rows, conjugate, squares, gram, known, Y, noise, lam, max_iter, 
     value, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, gram, known)
     for t in range(T):
+        if interrupted():
+            break
         value[t], gap[t], n_iter[t] = solve(pilots, Y[t], noise[t], lam[t], r[t], max_iter, tol)
     return r, value, gap, n_iter

@@ -11,6 +11,7 @@ import numpy as np
 
 from mmvsolvers.kernels.amp_mmse import posterior_activity
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import real_inner, squared_norm
 
 # The share of the new sites that is taken begins with the first number, which it never exceeds. It falls by the second
@@ -113,6 +114,8 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
     while change > tol and done < max_iter:
         noise_var = prior.noise_var[0]
         inverse = whitener(AT, conjugate, state, noise_var)
+        if interrupted():
+            break
         residual = np.dot(inverse, unexplained(AT, Y, state))
         rows, correlations = np.dot(conjugate, inverse), np.dot(conjugate, residual)
         trace, left = 0.0, 0.0
@@ -148,6 +151,8 @@ def solve_batch(AT, conjugate, Y, activity_prob, variance, noise_var, learned, m
     X, score = np.zeros((T, N, Y.shape[2]), AT.dtype), np.zeros((T, N))
     error, change, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     for t in range(T):
+        if interrupted():
+            break
         prior = Prior(activity_prob[t], variance[t], noise_var[t])
         error[t], change[t], n_iter[t] = solve(AT, conjugate, Y[t], prior, learned, max_iter, tol, X[t], score[t])
     return X, score, error, change, n_iter

@@ -19,6 +19,7 @@ from mmvsolvers.kernels.binary import (
     whiten,
 )
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 
 # Conditional means of less than this probability are left out.
 NEGLIGIBLE = 1e-9
@@ -156,7 +157,7 @@ def sweep(model, Y, noise_var, state, chain):
     """Visit every group once, in order."""
     G = state.active.size
     g = next_flip(model, 0, state, chain)
-    while g < G:
+    while g < G and not interrupted():
         toggle(model, Y, noise_var, g, state, chain)
         g = next_flip(model, g + 1, state, chain)
     chain.level[1] += chain.level[0]
@@ -223,6 +224,8 @@ def begin(model, Y, noise_var, active, state, chain):
     set_activity(model, Y, noise_var, silent, state)
     for g in range(active.size):
         if active[g]:
+            if interrupted():
+                break
             refresh(model, g, g + 1, state, chain)
             toggle(model, Y, noise_var, g, state, chain)
 
@@ -250,6 +253,8 @@ def run(model, Y, noise_var, active, seed, n_burn, n_sweeps, period, state):
     begin(model, Y, noise_var, active, state, chain)
     highest = -np.inf
     for k in range(n_burn + n_sweeps):
+        if interrupted():
+            break
         if k == n_burn:
             forget(state, chain)
         if period > 0 and k % period == 0:
@@ -282,6 +287,8 @@ def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, period, score, X)
     """Solve one problem; return the mean log-posterior, from silence, and the largest difference of the chains."""
     state = make_state(model, Y.shape[1])
     one, first = run(model, Y, noise_var, start[0], seeds[0], n_burn, n_sweeps, period, state)
+    if interrupted():
+        return 0.0, 0.0
     two, second = run(model, Y, noise_var, start[1], seeds[1], n_burn, n_sweeps, period, state)
     # a chain that is stuck where the posterior is low counts for little
     share = logistic(second - first)
@@ -303,6 +310,8 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, s
     score, X = np.empty((T, G)), np.empty((T, N, M), np.complex128)
     level, difference = np.empty(T), np.empty(T)
     for t in range(T):
+        if interrupted():
+            break
         level[t], difference[t] = solve(
             model, Y[t], noise_var[t], start[t], seeds, n_burn, n_sweeps, period, score[t], X[t]
         )

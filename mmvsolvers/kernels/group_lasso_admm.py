@@ -6,6 +6,7 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_bcd import certificate
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import squared_norm
 
 # The gap costs as much as half an iteration, so a run to tolerance looks at it only now and then.
@@ -97,7 +98,7 @@ def solve(A, conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol)
     R, lengths = np.empty_like(Y), np.empty(X.shape[0])
     gap = np.inf
     done = 0
-    while gap > tol and done < max_iter:
+    while gap > tol and done < max_iter and not interrupted():
         primal, dual = iterate(A, conjugate, squares, Y, lam, rho, state)
         done += 1
         if done == max_iter or (tol > 0.0 and done % CHECK_EVERY == 0):
@@ -121,6 +122,8 @@ def solve_batch(A, conjugate, squares, Y, lam, bound, rho, adaptive, max_iter, t
     X = np.zeros((T, A.shape[1], M), A.dtype)
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
     for t in range(T):
+        if interrupted():
+            break
         objective[t], gap[t], n_iter[t] = solve(
             A, conjugate, squares, Y[t], lam[t], bound[t], rho[t], adaptive, X[t], max_iter, tol
         )

@@ -14,6 +14,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import (
     copy_into,
     gather_rows,
@@ -309,9 +310,11 @@ def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
     X_ahead, R_ahead = np.empty_like(X), np.empty_like(Y)
     lengths = np.empty(X.shape[0])
     done = 0
-    while done < max_sweeps:
+    while done < max_sweeps and not interrupted():
         copy_into(history[0], X)
         for k in range(min(DEPTH, max_sweeps - done)):
+            if interrupted():
+                break
             sweep(pilots, lam, state, scratch)
             copy_into(history[k + 1], X)
             done += 1
@@ -357,7 +360,7 @@ def solve_to_tolerance(pilots, Y, lam, bound, X, max_iter, tol):
     while True:
         set_residual(pilots.rows, Y, X, R)
         objective, gap = certificate(pilots.conjugate, Y, lam, bound, X, R, lengths)
-        if gap <= tol or done >= max_iter:
+        if gap <= tol or done >= max_iter or interrupted():
             return objective, gap, done
         devices = working_set(lengths, lam, X)
         X_set = gather_rows(X, devices)
@@ -371,6 +374,8 @@ def solve_sweeps(pilots, Y, lam, bound, X, max_iter):
     """Make ``max_iter`` textbook sweeps from X, in place; return objective, relative gap and sweeps done."""
     state, scratch = start_state(pilots, Y, X), make_scratch(Y)
     for _ in range(max_iter):
+        if interrupted():
+            break
         sweep(pilots, lam, state, scratch)
     set_residual(pilots.rows, Y, X, state.R)
     objective, gap = certificate(pilots.conjugate, Y, lam, bound, X, state.R, np.empty(X.shape[0]))
@@ -388,6 +393,8 @@ def solve_batch(rows, conjugate, Y, lam, bound, X, max_iter, tol):
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
     for t in range(T):
+        if interrupted():
+            break
         if tol > 0.0:
             objective[t], gap[t], n_iter[t] = solve_to_tolerance(pilots, Y[t], lam[t], bound[t], X[t], max_iter, tol)
         else:

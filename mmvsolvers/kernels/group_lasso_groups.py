@@ -11,10 +11,13 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_admm import CHECK_EVERY, rebalance
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import copy_into, real_inner, squared_norm
 
 # Newton's steps for the length of a group: they rise to it, doubling the correct digits.
 NEWTON_STEPS = 60
+# A sweep asks after so many groups whether it is interrupted.
+LOOK_EVERY = 16
 # Between two sweeps over all groups, a run to tolerance makes this many over those that are not zero.
 ACTIVE_SWEEPS = 10
 
@@ -105,6 +108,8 @@ def sweep(pilots, lam, only_active, active, X, R, t):
     """Minimise over one group after the other, over those not zero alone if asked; bring the residual up to date."""
     rows, conjugate, first = pilots.rows, pilots.conjugate, pilots.first
     for g in range(first.size - 1):
+        if g % LOOK_EVERY == 0 and interrupted():
+            break
         if only_active and not active[g]:
             continue
         start, size = first[g], first[g + 1] - first[g]
@@ -139,6 +144,8 @@ def descend(pilots, Y, lam, bound, X, max_iter, tol):
             objective, gap = certificate(pilots, Y, lam, bound, X, R)
             if gap <= tol or done >= max_iter:
                 return objective, gap, done
+        if interrupted():
+            return np.inf, np.inf, done
         sweep(pilots, lam, False, active, X, R, t)
         done += 1
         if tol > 0.0:
@@ -158,6 +165,8 @@ def descend_batch(rows, conjugate, squares, first, Y, lam, bound, X, max_iter, t
     objective, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, first)
     for t in range(T):
+        if interrupted():
+            break
         objective[t], gap[t], n_iter[t] = descend(pilots, Y[t], lam[t], bound[t], X[t], max_iter, tol)
     return objective, gap, n_iter
 
@@ -170,7 +179,7 @@ def split(pilots, Y, lam, bound, rho, adaptive, X, max_iter, tol):
     mean, B, C, R = np.zeros_like(Y), np.zeros_like(Y), np.zeros_like(Y), np.empty_like(Y)
     pull = np.empty_like(X)
     done, gap = 0, np.inf
-    while gap > tol and done < max_iter:
+    while gap > tol and done < max_iter and not interrupted():
         for i in range(Y.shape[0]):
             for m in range(Y.shape[1]):
                 R[i, m] = B[i, m] - mean[i, m] - C[i, m]
@@ -212,5 +221,7 @@ def split_batch(rows, conjugate, squares, first, Y, lam, bound, rho, adaptive, m
     objective, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, first)
     for t in range(T):
+        if interrupted():
+            break
         objective[t], gap[t], n_iter[t] = split(pilots, Y[t], lam[t], bound[t], rho[t], adaptive, X[t], max_iter, tol)
     return X, objective, gap, n_iter

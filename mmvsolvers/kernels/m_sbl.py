@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse, whitened_judgement
 from mmvsolvers.kernels.shared import real_inner, squared_norm
 
@@ -19,6 +20,8 @@ def look(AT, conjugate, Y, noise_var, state):
     Returns Σ, whether it may be trusted, and the largest step of a coordinate to its exact minimum, times q_n.
     """
     covariance, sound = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
+    if interrupted():
+        return covariance, sound, 0.0
     rows = np.dot(conjugate, state.inverse)
     np.dot(rows, Y, state.correlations)
     largest = 0.0
@@ -39,7 +42,7 @@ def solve(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma, X):
     state = State(gamma, np.empty(N), np.empty(N), np.empty((L, L), AT.dtype), np.empty(X.shape, AT.dtype))
     covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
     done = 0
-    while done < max_iter and (tol == 0.0 or optimality > tol):
+    while done < max_iter and (tol == 0.0 or optimality > tol) and not interrupted():
         for n in range(N):
             ratio = state.r[n] / state.q[n]
             gamma[n] *= np.sqrt(ratio) if is_root else ratio
@@ -66,6 +69,8 @@ def solve_batch(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma):
     X = np.empty((T, AT.shape[0], M), AT.dtype)
     objectives, optimality, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     for t in range(T):
+        if interrupted():
+            break
         objectives[t], optimality[t], n_iter[t] = solve(
             AT, conjugate, Y[t], noise_var[t], is_root, max_iter, tol, gamma[t], X[t]
         )

@@ -15,6 +15,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import (
     combine,
     real_inner,
@@ -167,7 +168,7 @@ def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
     largest = 0.0
     position = 0
     most = BLOCK
-    while position < devices.size:
+    while position < devices.size and not interrupted():
         count = load_block(AT, Y, column_norms, devices, position, most, prior, state, scratch)
         n_moved = 0
         for k in range(count + 1):
@@ -223,7 +224,7 @@ def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
     """Return the largest scaled step |d|q that any device would make from here."""
     largest = 0.0
     position = 0
-    while position < devices.size:
+    while position < devices.size and not interrupted():
         count = load_block(AT, Y, column_norms, devices, position, LARGEST_BLOCK, prior, state, scratch)
         for k in range(count):
             n = devices[scratch.positions[k]]
@@ -291,6 +292,8 @@ def whitener(rows, noise_var):
     for i in range(L):
         root[i, i] = np.sqrt(noise_var)
     for k in range(rows.shape[0]):
+        if interrupted():
+            break
         x = rows[k].copy()
         for i in range(L):
             diagonal = root[i, i].real
@@ -337,6 +340,8 @@ def whitened_judgement(AT, Y, noise_var, value, prior):
     adjoint = np.ascontiguousarray(np.conj(received.T))
     pilot, correlation = np.empty(Y.shape[0], root.dtype), np.empty(Y.shape[1], root.dtype)
     for n in range(value.size):
+        if interrupted():
+            break
         for i in range(pilot.size):
             pilot[i] = 0.0
             for j in range(i + 1):
@@ -418,6 +423,8 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
             rebuild_inverse(AT, noise_var, state.value, state.inverse)
             rebuilt_at = state.moved[0]
         largest = sweep(AT, Y, column_norms, order, prior, state, scratch)
+        if interrupted():
+            return np.inf, np.inf, done
         done += 1
         stalled = 0 if largest < smallest or tol == 0.0 else stalled + 1
         smallest = min(largest, smallest)
@@ -457,6 +464,8 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     n_iter = np.empty(T, np.int64)
     column_norms = row_norms(AT)
     for t in range(T):
+        if interrupted():
+            break
         prior = Prior(log_odds * unit[t], upper / unit[t])
         objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], noise_var[t], column_norms, prior, max_iter, tol, value[t]

@@ -5,6 +5,7 @@ import numpy as np
 from mmvsolvers.kernels.binary import Model, largest_power, make_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, take_out, toggle, uniform
+from mmvsolvers.kernels.interrupts import interrupted
 
 
 @njit()
@@ -23,6 +24,8 @@ def exchange_all(model, Y, noise_var, order, state, chain):
     """Let every active group in turn change places with the silent one that gains most; tell whether any did."""
     moved = False
     for g in order:
+        if interrupted():
+            break
         if state.active[g]:
             take_out(model, Y, noise_var, g, state, chain)
             best = g
@@ -42,6 +45,8 @@ def climb(model, Y, noise_var, order, max_iter, state, chain):
         for g in order:
             refresh(model, g, g + 1, state, chain)
             if (chain.odds[g] > 0.0) != state.active[g]:
+                if interrupted():
+                    return done
                 toggle(model, Y, noise_var, g, state, chain)
         if chain.flips[0] == flips and not exchange_all(model, Y, noise_var, order, state, chain):
             return done + 1
@@ -70,6 +75,8 @@ def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
     order = np.arange(G)
     best, gain, done = -np.inf, 0.0, 0
     for _ in range(n_orders):
+        if interrupted():
+            break
         shuffle(order, chain)
         chain.flips[0] += 1
         chain.level[0] = 0.0
@@ -96,5 +103,7 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, seed, n_orders, 
     active = np.zeros((T, first.size - 1), np.bool_)
     level, gain, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     for t in range(T):
+        if interrupted():
+            break
         level[t], gain[t], n_iter[t] = solve(model, Y[t], noise_var[t], seed, n_orders, max_iter, active[t])
     return active, level, gain, n_iter

@@ -11,6 +11,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step
 from mmvsolvers.kernels.shared import REORDER, squared_norm
 
@@ -127,6 +128,8 @@ def look(AT, devices, value, prior, point, found, scratch):
     slope = 0.0
     M = point.whitened.shape[1]
     for start in range(0, devices.size, BLOCK):
+        if interrupted():
+            break
         count = min(BLOCK, devices.size - start)
         for k in range(count):
             for i in range(AT.shape[1]):
@@ -192,7 +195,7 @@ def descend(AT, Y, noise_var, devices, slope, value, prior, point, found):
         for n in devices:
             value[n] = min(max(before[n] + share * found.step[n], 0.0), prior.upper[n])
         evaluate(AT, Y, noise_var, value, prior, point)
-        if point.objective[0] <= start + ARMIJO * share * slope + ROUNDING * abs(start):
+        if point.objective[0] <= start + ARMIJO * share * slope + ROUNDING * abs(start) or interrupted():
             for n in range(value.size):
                 found.moved[n] = value[n] - before[n]
             return True
@@ -242,6 +245,8 @@ def iterate(AT, Y, noise_var, prior, max_iter, value):
     devices = np.arange(value.size)
     evaluate(AT, Y, noise_var, value, prior, point)
     for _ in range(max_iter):
+        if interrupted():
+            break
         slope = look(AT, devices, value, prior, point, found, scratch)
         descend(AT, Y, noise_var, devices, slope, value, prior, point, found)
     look(AT, devices, value, prior, point, found, scratch)
@@ -261,7 +266,7 @@ def solve(AT, Y, noise_var, prior, max_iter, tol, value):
         optimality, seen, leaper = largest_steps(everyone, value, prior, found)
         stalled = 0 if point.objective[0] + ROUNDING * abs(point.objective[0]) < lowest else stalled + 1
         lowest = min(point.objective[0], lowest)
-        if optimality <= tol or done >= max_iter or stalled == STALL:
+        if optimality <= tol or done >= max_iter or stalled == STALL or interrupted():
             return point.objective[0], optimality, done
         done += 1
         if seen <= tol:
@@ -275,7 +280,7 @@ def solve(AT, Y, noise_var, prior, max_iter, tol, value):
         enough = max(LIKELY_REDUCTION * seen, 0.5 * tol)
         for _ in range(min(LIKELY_PASSES, max_iter - done)):
             slope = look(AT, devices, value, prior, point, found, scratch)
-            if not fell or largest_steps(devices, value, prior, found)[1] <= enough:
+            if not fell or interrupted() or largest_steps(devices, value, prior, found)[1] <= enough:
                 break
             slope = gather_momentum(devices, slope, value, prior, found)
             fell = descend(AT, Y, noise_var, devices, slope, value, prior, point, found)
@@ -294,6 +299,8 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     optimality = np.empty(T, noise_var.dtype)
     n_iter = np.empty(T, np.int64)
     for t in range(T):
+        if interrupted():
+            break
         prior = Prior(log_odds * unit[t], upper / unit[t])
         if tol > 0.0:
             objectives[t], optimality[t], n_iter[t] = solve(AT, Y[t], noise_var[t], prior, max_iter, tol, value[t])

@@ -9,6 +9,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import combine, copy_into, squared_norm, subtract_outer
 
 # A column whose part outside the span has less than this many machine precisions of its norm is taken for dependent.
@@ -114,7 +115,7 @@ def solve(AT, conjugate, squares, Y, noise_var, max_iter, tol, X):
     count = 0
     n, power = strongest(state.correlations, squares, state.chosen[:0])
     while count < most and n >= 0 and (tol == 0.0 or (power > tol * energy and left > floor)):
-        if not add_column(AT, conjugate, n, count, state):
+        if interrupted() or not add_column(AT, conjugate, n, count, state):
             break
         count += 1
         left = total_power(state.residual)
@@ -137,5 +138,7 @@ def solve_batch(AT, conjugate, squares, Y, noise_var, max_iter, tol):
     objective, optimality = np.empty(T, squares.dtype), np.empty(T, squares.dtype)
     n_iter = np.empty(T, np.int64)
     for t in range(T):
+        if interrupted():
+            break
         objective[t], optimality[t], n_iter[t] = solve(AT, conjugate, squares, Y[t], noise_var[t], max_iter, tol, X[t])
     return X, objective, optimality, n_iter

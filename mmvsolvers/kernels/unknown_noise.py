@@ -7,6 +7,7 @@ also give Σ⁻¹. All is computed in double precision.
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import (
     LIKELY_REDUCTION,
     LIKELY_SWEEPS,
@@ -101,6 +102,8 @@ def solve(AT, Y, floor, column_norms, prior, max_iter, tol, value):
     while optimality > tol and done < max_iter and stalled < STALL:
         move_noise(AT, Y, floor, state)
         largest = sweep(AT, Y, column_norms, order, prior, state, scratch)
+        if interrupted():
+            break
         done += 1
         stalled = 0 if largest < smallest or tol == 0.0 else stalled + 1
         smallest = min(largest, smallest)
@@ -128,6 +131,8 @@ def solve_batch(AT, Y, floor, log_odds, upper, unit, max_iter, tol, value):
     noise_var, objectives, optimality, n_iter = np.empty(T), np.empty(T), np.empty(T), np.empty(T, np.int64)
     column_norms = row_norms(AT)
     for t in range(T):
+        if interrupted():
+            break
         prior = Prior(log_odds * unit[t], upper / unit[t])
         noise_var[t], objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], floor[t], column_norms, prior, max_iter, tol, value[t]
@@ -140,6 +145,8 @@ def noise_batch(AT, Y, floor, power):
     """Return the best σ² of T problems, (T,), given their devices' powers (T, N)."""
     noise_var = np.empty(Y.shape[0])
     for t in range(Y.shape[0]):
+        if interrupted():
+            break
         levels, _, fits = spectrum(AT, Y[t], power[t])
         noise_var[t] = least_cost(levels, fits, floor[t])
     return noise_var

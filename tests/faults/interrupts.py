@@ -24,10 +24,12 @@ rng = np.random.default_rng(0)
 N, L, M, T = {shape}
 A = rng.standard_normal((L, N)) + 1j * rng.standard_normal((L, N))
 Y = rng.standard_normal((T, L, M)) + 1j * rng.standard_normal((T, L, M))
-def solve(T=T):
-    mmv.{solver}(A, Y[:T], **{options})
+def solve(n=N, T=T, **changes):
+    mmv.{solver}(A[:, :n], Y[:T], **{{**{options}, **changes}})
+def solve_briefly():
+    solve(n=64, T=2, max_iter=2)
 if {warm}:
-    solve(2)
+    solve_briefly()
 print("ready", flush=True)
 for _ in range({times}):
     try:
@@ -35,21 +37,40 @@ for _ in range({times}):
             solve()
     except KeyboardInterrupt:
         print("KeyboardInterrupt", flush=True)
-solve(2)
+solve_briefly()
 print("done", flush=True)
 """
-SOLVERS = {
-    "group_lasso_bcd": {"lam": 2.0, "tol": 0.0, "max_iter": 20},
-    "group_lasso_admm": {"lam": 2.0, "tol": 0.0, "max_iter": 50},
-    "ml_cd": {"noise_var": 0.1},
-    "covariance_lasso": {"lam": 2.0},
-    "somp": {"noise_var": 0.1},
-    "map_psca": {"noise_var": 0.1, "activity_prob": 0.1},
-    "m_sbl": {"noise_var": 0.1},
-    "gibbs": {"noise_var": 0.1, "activity_prob": 0.1},
-    "em_ep": {},
+PRIOR = "noise_var=0.1, activity_prob=0.1"
+GROUPS = "groups=np.arange(n) // 4"
+# Arguments for n devices: of batches, and of single problems that take minutes and more.
+BATCHES = {
+    "group_lasso_bcd": ["lam=2.0, tol=0.0, max_iter=20"],
+    "group_lasso_admm": ["lam=2.0, tol=0.0, max_iter=50"],
+    "ml_cd": ["noise_var=0.1"],
+    "covariance_lasso": ["lam=2.0"],
+    "somp": ["noise_var=0.1"],
+    "map_psca": [PRIOR],
+    "m_sbl": ["noise_var=0.1"],
+    "gibbs": [PRIOR],
+    "em_ep": [""],
 }
-SHAPE = (200, 30, 4, 4000)
+ENDLESS = "tol=0.0, max_iter=10**6"
+SINGLE = {
+    "ml_cd": [f"noise_var=0.1, {ENDLESS}"],
+    "map_cd": [f"noise_var='estimate', activity_prob=0.1, {ENDLESS}", f"{PRIOR}, {GROUPS}, {ENDLESS}"],
+    "map_psca": [f"{PRIOR}, {ENDLESS}"],
+    "covariance_lasso": [f"lam=2.0, {ENDLESS}"],
+    "group_lasso_bcd": [f"lam=2.0, {ENDLESS}", f"lam=2.0, {GROUPS}, {ENDLESS}"],
+    "group_lasso_admm": [f"lam=2.0, {ENDLESS}", f"lam=2.0, {GROUPS}, {ENDLESS}"],
+    "amp_mmse": [f"activity_prob=0.1, {ENDLESS}"],
+    "somp": [f"noise_var=0.0, {ENDLESS}"],
+    "m_sbl": [f"noise_var=0.1, {ENDLESS}"],
+    "gibbs": [f"{PRIOR}, {ENDLESS}", f"{PRIOR}, {GROUPS}, {ENDLESS}"],
+    "em_ep": [ENDLESS],
+    "ml_mmse": [f"noise_var=0.1, threshold=0.0, {ENDLESS}"],
+}
+# devices, pilots' length, antennas, problems
+BATCH, ONE = (200, 30, 4, 4000), (20_000, 300, 16, 1)
 LIMIT = 300
 
 
@@ -64,14 +85,14 @@ def start(command):
     )
 
 
-def program(solver, *, warm, times, shape=SHAPE):
-    options = {"solver": solver, "options": SOLVERS[solver], "warm": warm, "times": times, "shape": shape}
-    return [sys.executable, "-W", "ignore", "-c", PROGRAM.format(**options)]
+def program(solver, options, shape, *, warm, times):
+    code = PROGRAM.format(solver=solver, options=f"dict({options})", warm=warm, times=times, shape=shape)
+    return [sys.executable, "-W", "ignore", "-c", code]
 
 
-def interrupted_calls(solver, rng, *, warm, times, longest, shape=SHAPE):
+def interrupted_calls(solver, options, shape, rng, *, warm, times, longest):
     """Interrupt one process several times; return an outcome and the seconds to the answer of each."""
-    process = start(program(solver, warm=warm, times=times, shape=shape))
+    process = start(program(solver, options, shape, warm=warm, times=times))
     found = []
     line = process.stdout.readline()
     while line and line != "done\n":
@@ -142,21 +163,30 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fresh", type=int, default=30, help="processes interrupted from their first solve on")
     parser.add_argument("--warm", type=int, default=60, help="interrupts of processes that have solved before")
+    parser.add_argument("--single", type=int, default=60, help="interrupts of single problems that take minutes")
     parser.add_argument("--command", type=int, default=30, help="interrupts of each command")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    names = list(SOLVERS)
+    batches, single = (
+        [(solver, arguments) for solver, each in cases.items() for arguments in each] for cases in (BATCHES, SINGLE)
+    )
     found = []
     for k in range(options.fresh):
-        found += interrupted_calls(names[k % len(names)], rng, warm=False, times=1, longest=4.0)
+        found += interrupted_calls(*batches[k % len(batches)], BATCH, rng, warm=False, times=1, longest=4.0)
     if found:
         report("API, from the first solve on", found)
-    found = []
-    for name in names if options.warm else ():
-        found += interrupted_calls(name, rng, warm=True, times=-(-options.warm // len(names)), longest=1.5)
-    if found:
-        report("API, warm", found)
+    for name, times, cases, shape in (
+        ("API, batches", options.warm, batches, BATCH),
+        ("API, one long problem", options.single, single, ONE),
+    ):
+        found = []
+        for case in cases if times else ():
+            here = interrupted_calls(*case, shape, rng, warm=True, times=-(-times // len(cases)), longest=1.5)
+            print(f"  {case[0]}({case[1]}): {max(seconds for _, seconds in here):.2f} s", flush=True)
+            found += here
+        if found:
+            report(name, found)
     with tempfile.TemporaryDirectory() as folder:
         for name, command in commands(folder).items() if options.command else ():
             command_seconds(command)  # it may compile

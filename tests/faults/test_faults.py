@@ -14,7 +14,10 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="needs signals betwee
 @posix
 def test_calls_can_be_interrupted():
     rng = np.random.default_rng(0)
-    found = interrupts.interrupted_calls("group_lasso_admm", rng, warm=False, times=4, longest=1.0)
+    case = interrupts.BATCHES["group_lasso_admm"][0]
+    found = interrupts.interrupted_calls(
+        "group_lasso_admm", case, interrupts.BATCH, rng, warm=False, times=4, longest=1.0
+    )
     assert [outcome for outcome, _ in found] == ["KeyboardInterrupt"] * 4
 
 
