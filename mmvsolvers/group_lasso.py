@@ -14,7 +14,15 @@ from mmvsolvers.groups import by_group
 from mmvsolvers.prepared_pilots import Pilots
 from mmvsolvers.result import SolverResult
 from mmvsolvers.scores import matched_powers, row_scores
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_array, as_choice, as_groups, as_per_device, as_prepared
+from mmvsolvers.validation import (
+    NON_NEGATIVE,
+    POSITIVE,
+    as_array,
+    as_groups,
+    as_per_device,
+    as_prepared,
+    refuse_other_words,
+)
 
 DEFAULT_LAM_FRACTION = 0.05
 # Rotated pilots, a_nᵀ, a_nᴴ (N, L) and ‖a_n‖² (N,), and the rotations (K_g, K_g).
@@ -190,7 +198,7 @@ def divide_by_weights(A: ArrayLike, weights: ArrayLike | str) -> tuple[Pilots, N
     """Return A with column n divided by w_n, and w (N,): the penalty λ Σ w_n ‖X_n‖ is the plain one of w_n X_n."""
     pilots = as_prepared("A", A)
     if isinstance(weights, str):
-        as_choice("weights", weights, ("own",))
+        refuse_other_words("weights", weights, "own")
         return pilots.keep("own weights", lambda: _divided(pilots.array, _own_weights(pilots.array)))
     return _divided(pilots.array, as_per_device("weights", weights, pilots.shape[1], POSITIVE))
 
@@ -260,7 +268,7 @@ def penalty_parameter(
     """Return ADMM's first ρ of every problem, (T,); by rule where ``rho`` is None or "adaptive"."""
     if rho is None or isinstance(rho, str):
         if rho is not None:
-            as_choice("rho", rho, ("adaptive",))
+            refuse_other_words("rho", rho, "adaptive")
         largest = _lambda_max(batch, blocks)
         fraction = np.divide(lams, largest, out=np.ones_like(lams), where=largest > 0)
         sharing = batch.N if blocks is None else blocks.first.size - 1

@@ -20,11 +20,11 @@ from mmvsolvers.validation import (
     POSITIVE_OR_INF,
     PROBABILITY,
     as_array,
-    as_choice,
     as_count,
     as_real,
     as_scalar,
     is_estimated,
+    refuse_other_words,
 )
 
 # Σ⁻¹ has entries as large as 1/σ², and devices' q as small as one over their power in it. Single precision holds both
@@ -154,14 +154,12 @@ def _start(
     if gamma0 is None:
         return np.zeros((problem.T, problem.N))
     if isinstance(gamma0, str):
-        as_choice("gamma0", gamma0, ("dense",))
+        refuse_other_words("gamma0", gamma0, "dense")
         return _dense_start(problem, noise_var.astype(np.float64))
     power = as_real("gamma0", gamma0, NON_NEGATIVE)
-    if power.shape not in ((problem.N,), (*problem.leading, problem.N)):
-        raise ValueError(
-            f"gamma0 must have shape {(problem.N,)} or {(*problem.leading, problem.N)}, or be 'dense'; "
-            f"got {power.shape}"
-        )
+    shapes = dict.fromkeys([(problem.N,), (*problem.leading, problem.N)])
+    if power.shape not in shapes:
+        raise ValueError(f"gamma0 must have shape {' or '.join(map(str, shapes))}, or be 'dense'; got {power.shape}")
     power = np.broadcast_to(power, (*problem.leading, problem.N)).reshape(problem.T, problem.N)
     return problem.units.enter(power if channel_var is None else power / channel_var, (-2, 2))
 

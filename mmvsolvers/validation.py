@@ -215,6 +215,12 @@ def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
+def refuse_other_words(name: str, value: str, word: str) -> None:
+    """Refuse all words but one for what may also be numbers."""
+    if value != word:
+        raise ValueError(f"{name} must be {word!r} or numbers; got {value!r}")
+
+
 def did_you_mean(name: Any, known: Iterable[str]) -> str:
     """Return the question that suggests the known name closest to ``name``, or nothing where none is close."""
     close = get_close_matches(str(name), known, n=1)

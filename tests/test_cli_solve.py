@@ -82,7 +82,7 @@ ERRORS = {
     "suffix": (["-s", "group_lasso_bcd", "-o", "mine.txt"], "must end in one of .mat"),
     "folder": (["-s", "group_lasso_bcd", "-o", "none/mine.npz"], "no such folder: none"),
     "bad value": (["-s", "ml_cd", "--noise-var", "-1"], "noise_var must be finite and positive; got -1"),
-    "bad word": (["-s", "group_lasso_admm", "--rho", "fast"], "rho must be one of 'adaptive'"),
+    "bad word": (["-s", "group_lasso_admm", "--rho", "fast"], "rho must be 'adaptive' or numbers"),
 }
 
 

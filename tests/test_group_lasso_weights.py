@@ -36,7 +36,7 @@ def test_own_norms_detect_better():
 
 def test_bad_weights_are_named():
     A, Y, _ = make_problem(5, 4, 2)
-    with pytest.raises(ValueError, match="weights must be one of 'own'; got 'norm'"):
+    with pytest.raises(ValueError, match="weights must be 'own' or numbers; got 'norm'"):
         mmv.group_lasso_bcd(A, Y, weights="norm")
     with pytest.raises(ValueError, match="weights must be finite and positive; got 0"):
         mmv.group_lasso_admm(A, Y, weights=np.zeros(5))

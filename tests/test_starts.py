@@ -72,7 +72,7 @@ def test_a_batch_starts_each_problem_where_it_says():
 @pytest.mark.parametrize(
     ("gamma0", "words"),
     [
-        ("sparse", "gamma0 must be one of 'dense'; got 'sparse'"),
+        ("sparse", "gamma0 must be 'dense' or numbers; got 'sparse'"),
         (np.ones(3), r"gamma0 must have shape \(5,\) or \(2, 5\), or be 'dense'; got \(3,\)"),
         (-np.ones(5), "gamma0 must be finite and non-negative; got -1"),
     ],
