@@ -4,6 +4,7 @@ import ast
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import numba
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, register_pass
+from numba.core.registry import cpu_target
 from numba.core.typed_passes import AnnotateTypes
+from numba.core.types import unliteral
 
 
 @cache
@@ -112,23 +116,43 @@ class PartLibrary(JITCodeLibrary):
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _IntoPartLibrary(LoweringPass):
-    _name = "into_part_library"
+class _IntoOwnLibrary(LoweringPass):
+    _name = "into_own_library"
 
     def __init__(self) -> None:
         super().__init__()
 
     def run_pass(self, state: Any) -> bool:
-        state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = JITCodeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
         return True
 
 
-class _PartCompiler(CompilerBase):
+@contextmanager
+def _parts_only(context: Any) -> Iterator[None]:
+    """Let whatever is compiled meanwhile become a part of its callers, without a wrapper for C."""
+    codegen = context.codegen()
+    codegen._library_class = PartLibrary
+    context.create_cfunc_wrapper = lambda *arguments: None
+    try:
+        yield
+    finally:
+        # what the classes have is found again
+        del codegen._library_class, context.create_cfunc_wrapper
+
+
+class _EntryCompiler(CompilerBase):
+    """Compiles a function for Python, and all that it calls, Numba's own functions too, into parts of it."""
+
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(_IntoPartLibrary, AnnotateTypes)
+        passes.add_pass_after(_IntoOwnLibrary, AnnotateTypes)
         passes.finalize()
         return [passes]
+
+    def _compile_core(self) -> Any:
+        with global_compiler_lock, _parts_only(cpu_target.target_context):
+            return super()._compile_core()
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -142,7 +166,12 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         def refuse(*arguments: Any, **named: Any) -> None:
             raise TypeError(f"{function.__qualname__} is called by compiled code only; see py_func")
 
-        dispatcher = numba.njit(pipeline_class=_PartCompiler, **options)(function)
+        def of_any_number(arguments: Any, named: Any) -> Any:
+            # Numba would compile once more for every constant that a variable begins with
+            return call_template([unliteral(one) for one in arguments], {key: unliteral(named[key]) for key in named})
+
+        dispatcher = numba.njit(**options)(function)
+        call_template, dispatcher.get_call_template = dispatcher.get_call_template, of_any_number
         # Numba would jump to the null pointer
         dispatcher._compile_for_args = refuse
         dispatcher._insert = lambda *arguments, **named: None
@@ -160,7 +189,7 @@ def entry(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     options = {"error_model": "numpy", "no_cfunc_wrapper": True, "nogil": True, **options}
 
     def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**options)(function)
+        dispatcher = numba.njit(pipeline_class=_EntryCompiler, **options)(function)
         try:
             dispatcher._cache = KernelCache(function)
         except (RuntimeError, OSError):

@@ -16,8 +16,11 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import (
+    ascending,
     copy_into,
+    everyone,
     gather_rows,
+    positive,
     real_inner,
     row_norms,
     scatter_rows,
@@ -338,17 +341,19 @@ def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
 def working_set(lengths, lam, X):
     """Return the active devices and those with the largest ‖a_nᴴR‖, in ascending order; all where λ = 0."""
     if lam == 0.0:
-        return np.arange(lengths.size)
+        return everyone(lengths.size)
     active = active_rows(X)
     size = min(lengths.size, max(SMALLEST_SET, GROWTH * active.size))
-    priority = -lengths
+    priority = np.empty(lengths.size, lengths.dtype)
+    for n in range(lengths.size):
+        priority[n] = -lengths[n]
     for k in range(active.size):
         priority[active[k]] = -np.inf
     chosen = np.zeros(lengths.size, np.bool_)
-    order = np.argsort(priority)
+    order = ascending(priority)
     for k in range(size):
         chosen[order[k]] = True
-    return np.flatnonzero(chosen)
+    return positive(chosen)
 
 
 @njit()

@@ -17,7 +17,12 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import (
+    ascending,
     combine,
+    conjugated,
+    copy_into,
+    everyone,
+    positive,
     real_inner,
     row_norms,
     squared_norm,
@@ -238,9 +243,13 @@ def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
 @njit()
 def weighted_rows(AT, value):
     """Return the rows a_nᵀ√value_n of the active devices, in double precision."""
-    active = np.flatnonzero(value > 0.0)
-    # float64 times any precision is double precision, real or complex as A is
-    return AT[active] * np.sqrt(value[active].astype(np.float64)).reshape(-1, 1)
+    active = positive(value)
+    rows = np.empty((active.size, AT.shape[1]), np.complex128)
+    for k in range(active.size):
+        root = np.sqrt(np.float64(value[active[k]]))
+        for i in range(AT.shape[1]):
+            rows[k, i] = AT[active[k], i] * root
+    return rows
 
 
 @njit()
@@ -250,7 +259,7 @@ def rebuild_inverse(AT, noise_var, value, inverse):
     Where the noise is lost in the rounding errors of Σ, Σ⁻¹ comes from a whitener of it instead.
     """
     rows = weighted_rows(AT, value)
-    covariance = np.dot(rows.T, np.conj(rows))
+    covariance = np.dot(rows.T, conjugated(rows))
     power = 0.0
     for i in range(AT.shape[1]):
         power += covariance[i, i].real
@@ -261,7 +270,7 @@ def rebuild_inverse(AT, noise_var, value, inverse):
         exact = np.linalg.inv(covariance)
     else:
         root = whitener(rows, noise_var)
-        exact = np.dot(np.conj(root).T, root)
+        exact = np.dot(conjugated(root).T, root)
     for i in range(AT.shape[1]):
         for j in range(AT.shape[1]):
             inverse[i, j] = exact[i, j]
@@ -331,13 +340,13 @@ def objective(Y, covariance, value, prior, inverse):
 def whitened_judgement(AT, Y, noise_var, value, prior):
     """Return the objective and the largest scaled step left, where Σ may not be trusted: see `whitener`."""
     root = whitener(weighted_rows(AT, value), noise_var)
-    # float64 times any precision is double precision, real or complex as A is
-    received = np.dot(root, Y * np.ones((1, 1)))
+    double = np.empty(Y.shape, np.complex128)
+    copy_into(double, Y)
+    received = np.dot(root, double)
     fit, log_det, largest = 0.0, 0.0, 0.0
     for i in range(Y.shape[0]):
         fit += squared_norm(received[i])
         log_det -= 2.0 * np.log(root[i, i].real)
-    adjoint = np.ascontiguousarray(np.conj(received.T))
     pilot, correlation = np.empty(Y.shape[0], root.dtype), np.empty(Y.shape[1], root.dtype)
     for n in range(value.size):
         if interrupted():
@@ -349,7 +358,7 @@ def whitened_judgement(AT, Y, noise_var, value, prior):
         for m in range(correlation.size):
             correlation[m] = 0.0
             for i in range(pilot.size):
-                correlation[m] += adjoint[m, i] * pilot[i]
+                correlation[m] += np.conj(received[i, m]) * pilot[i]
         q, r = squared_norm(pilot), squared_norm(correlation) / correlation.size
         d = coordinate_step(q, r, float(value[n]), float(prior.log_odds[n]), float(prior.upper[n]))
         largest = max(largest, abs(d) * q)
@@ -372,17 +381,28 @@ def likeliest_first(AT, Y, column_norms):
     """Order the devices by their matched filter: fewer sweeps, and an answer free of the devices' numbering."""
     score = np.empty(AT.shape[0], column_norms.dtype)
     # the norms of a_nᵀY* are those of a_nᴴY
-    matched = np.dot(AT, np.conj(Y))
+    matched = np.dot(AT, conjugated(Y))
     for n in range(score.size):
         score[n] = -squared_norm(matched[n]) / column_norms[n] ** 2
-    return np.argsort(score)
+    return ascending(score)
 
 
 @njit()
 def likely_first(order, state):
     """Return ``order`` with the devices first that are active or nearly so, and their number."""
-    likely = ((state.value > 0.0) | (state.root_r**2 > LIKELY_RATIO * state.q))[order]
-    return np.concatenate((order[likely], order[~likely])), np.sum(likely)
+    arranged, rest = np.empty(order.size, np.int64), np.empty(order.size, np.int64)
+    likely = 0
+    for k in range(order.size):
+        n = order[k]
+        root_r = np.float64(state.root_r[n])
+        if state.value[n] > 0.0 or root_r * root_r > LIKELY_RATIO * state.q[n]:
+            arranged[likely] = n
+            likely += 1
+        else:
+            rest[k - likely] = n
+    for k in range(order.size - likely):
+        arranged[likely + k] = rest[k]
+    return arranged, likely
 
 
 @njit()
@@ -413,7 +433,7 @@ def workspace(AT, M, value):
 def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
     """Solve one problem from ``value`` (N,), in place; return objective, optimality and sweeps done."""
     state, scratch = workspace(AT, Y.shape[1], value)
-    order = np.arange(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
+    order = everyone(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
     done, stalled = 0, 0
     optimality, largest, smallest, rebuilt_at = np.inf, np.inf, np.inf, 0.0
     set_inverse(AT, noise_var, value, state.inverse)

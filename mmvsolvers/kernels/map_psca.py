@@ -13,7 +13,7 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step
-from mmvsolvers.kernels.shared import REORDER, squared_norm
+from mmvsolvers.kernels.shared import REORDER, conjugated, positive, squared_norm
 
 # Devices a product: it must fill the registers, and its result stay in the cache.
 BLOCK = 128
@@ -89,14 +89,14 @@ def invert_factor(matrix):
 @njit()
 def covariance(AT, noise_var, value):
     """Return AΓAᴴ + σ²I in double precision."""
-    active = np.flatnonzero(value > 0.0)
+    active = positive(value)
     # float64 times any precision is double precision, real or complex as A is
     rows = np.zeros((active.size, AT.shape[1]), np.complex128)
     for k in range(active.size):
         root = np.sqrt(np.float64(value[active[k]]))
         for i in range(AT.shape[1]):
             rows[k, i] = root * AT[active[k], i]
-    matrix = np.dot(rows.T, np.conj(rows))
+    matrix = np.dot(rows.T, conjugated(rows))
     for i in range(AT.shape[1]):
         matrix[i, i] += noise_var
     return matrix
@@ -215,7 +215,7 @@ def likely(value, prior, found):
 @njit()
 def matched_filter(AT, Y, upper, value):
     """Start from the power that a matched filter sees in each device above what it sees of noise and all the others."""
-    scratch = np.dot(AT, np.conj(Y))
+    scratch = np.dot(AT, conjugated(Y))
     L, M = Y.shape
     power = 0.0
     for i in range(L):

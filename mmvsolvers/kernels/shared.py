@@ -63,8 +63,8 @@ def subtract(left, right):
             left[i, j] -= right[i, j]
 
 
-# numba compiles slice assignment and indexing by an array into seconds' worth of code for their error messages; the
-# three functions below are those without the messages.
+# numba compiles slice assignment, indexing by an array and NumPy's functions of whole arrays into seconds' worth of
+# code; the functions below are those without error messages and special cases.
 
 
 @njit()
@@ -91,3 +91,55 @@ def scatter_rows(target, rows, source):
     for k in range(rows.size):
         for j in range(source.shape[1]):
             target[rows[k], j] = source[k, j]
+
+
+@njit()
+def conjugated(matrix):
+    """Return the conjugate of a matrix."""
+    target = np.empty(matrix.shape, matrix.dtype)
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            target[i, j] = np.conj(matrix[i, j])
+    return target
+
+
+@njit()
+def everyone(N):
+    """Return the numbers 0 … N-1."""
+    numbers = np.empty(N, np.int64)
+    for n in range(N):
+        numbers[n] = n
+    return numbers
+
+
+@njit()
+def positive(values):
+    """Return the positions of positive values."""
+    found = np.empty(values.size, np.int64)
+    count = 0
+    for n in range(values.size):
+        if values[n] > 0.0:
+            found[count] = n
+            count += 1
+    return found[:count]
+
+
+@njit()
+def ascending(keys):
+    """Return the positions of ``keys`` in ascending order, those of equal ones in their own: a merge sort."""
+    order, merged = everyone(keys.size), np.empty(keys.size, np.int64)
+    width = 1
+    while width < keys.size:
+        for start in range(0, keys.size, 2 * width):
+            left, right = start, min(start + width, keys.size)
+            middle, stop = right, min(start + 2 * width, keys.size)
+            for k in range(start, stop):
+                if right == stop or (left < middle and not keys[order[right]] < keys[order[left]]):
+                    merged[k] = order[left]
+                    left += 1
+                else:
+                    merged[k] = order[right]
+                    right += 1
+        order, merged = merged, order
+        width *= 2
+    return order

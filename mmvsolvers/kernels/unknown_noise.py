@@ -20,7 +20,7 @@ from mmvsolvers.kernels.map_cd import (
     weighted_rows,
     workspace,
 )
-from mmvsolvers.kernels.shared import row_norms, squared_norm
+from mmvsolvers.kernels.shared import conjugated, everyone, row_norms, squared_norm
 
 # Halvings of an interval whose ends differ by a factor of four, until they agree to the precision.
 BISECTIONS = 54
@@ -69,7 +69,7 @@ def least_cost(levels, fits, floor):
 def spectrum(AT, Y, value):
     """Return the eigenvalues of AΓAᴴ (L,), its eigenvectors' adjoint (L, L), and the power of Y along each of them."""
     rows = weighted_rows(AT, value)
-    levels, vectors = np.linalg.eigh(np.dot(rows.T, np.conj(rows)))
+    levels, vectors = np.linalg.eigh(np.dot(rows.T, conjugated(rows)))
     adjoint = np.ascontiguousarray(np.conj(vectors.T))
     received = np.dot(adjoint, Y)
     fits = np.empty(levels.size)
@@ -96,7 +96,7 @@ def move_noise(AT, Y, floor, state):
 def solve(AT, Y, floor, column_norms, prior, max_iter, tol, value):
     """Solve one problem from ``value`` (N,), in place; return σ², objective, optimality and sweeps done."""
     state, scratch = workspace(AT, Y.shape[1], value)
-    order = np.arange(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
+    order = everyone(value.size) if tol == 0.0 else likeliest_first(AT, Y, column_norms)
     done, stalled = 0, 0
     noise_var, level, optimality, smallest = floor, np.inf, np.inf, np.inf
     while optimality > tol and done < max_iter and stalled < STALL:
