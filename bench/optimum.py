@@ -3,8 +3,10 @@
 N=100, M=4, p=0.1, σ²=0.1; Gaussian pilots, and the learned ones of ``examples/weights``. Errors go to
 ``results/optimum.csv``, and how often devices of each posterior probability were active to ``results/calibration.csv``.
 Every decoder on every draw of the pilots, or of fresh samples over learned ones, is a row as soon as it is measured; a
-run that was stopped goes on where it was. Ratios are on the same data, their 95 % intervals from a jackknife over the
-draws. ``python -m bench.optimum report`` prints what the files say, and puts what was aimed at into ``README.md``.
+run that was stopped goes on where it was, and a row that was taken out is measured again. Ratios are on the same data,
+their 95 % intervals from a jackknife over the draws. ``python -m bench.optimum report`` prints what the files say, and
+puts what was aimed at into ``README.md``; ``python -m bench.optimum groups "groups, NN's pilots"`` measures these cases
+only.
 """
 
 import csv
@@ -30,11 +32,11 @@ N_DRAWS, N_TRAIN, N_TEST = 8, 500, 1300
 TOL = inspect.signature(mmv.gibbs).parameters["tol"].default
 # Posterior probabilities are judged between these.
 EDGES = np.array([0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1])
-COLUMNS = (
-    "case", "L", "draw", "decoder", "samples", "error_rate", "mse", "cpu_ms", "agree", "expected_error_rate", "tol",
-    "date", "commit", "processor", "cores", "load", "python", "numpy", "numba", "scipy", "mmvsolvers",
-)  # fmt: skip
-BIN_COLUMNS = ("case", "L", "draw", "decoder", "agree", "bin", "decisions", "expected", "variance", "active")
+PLACE = ("case", "L", "draw", "decoder", "seed")
+CONDITIONS = ("date", "commit", "processor", "cores", "load", "python", "numpy", "numba", "scipy", "mmvsolvers")
+COLUMNS = (*PLACE, "samples", "error_rate", "mse", "cpu_ms", "agree", "expected_error_rate", "tol", *CONDITIONS)
+SUMS = ("decisions", "expected", "variance", "active")
+BIN_COLUMNS = (*PLACE, "agree", "bin", *SUMS, "tol", *CONDITIONS)
 
 
 class Case(NamedTuple):
@@ -134,10 +136,15 @@ def learned(name):
     return LearnedSolver(*load_weights(WEIGHTS / name))
 
 
+def seed_of(name, L, k):
+    """Return the seed of the k-th pilots of a case and of their samples."""
+    return list(CASES).index(name), L, k
+
+
 def draw(name, L, k):
     """Return training and test data over the k-th pilots of a case."""
     case = CASES[name]
-    rng = np.random.default_rng((list(CASES).index(name), L, k))
+    rng = np.random.default_rng(seed_of(name, L, k))
     pilots = learned(case.weights).pilots if case.weights else "gaussian"
     if case.pilots == "shared":
         pilots = mmv.draw_shared_pilots(rng, L, case.activity.groups(100))
@@ -285,7 +292,7 @@ def calibrated(bins):
     """Yield lower end, decisions, probability, share active and their difference in standard errors, bin by bin."""
     for low in sorted({float(row["bin"]) for row in bins}):
         mine = [row for row in bins if float(row["bin"]) == low]
-        n, expected, variance, active = (sum(float(row[c]) for row in mine) for c in BIN_COLUMNS[-4:])
+        n, expected, variance, active = (sum(float(row[c]) for row in mine) for c in SUMS)
         yield low, n, expected / n, active / n, (active - expected) / np.sqrt(variance) if variance > 0 else 0.0
 
 
@@ -302,7 +309,8 @@ def main():
     done = {(row["case"], int(row["L"]), int(row["draw"]), row["decoder"]) for row in rows}
     others = [name for name in CASES if name not in FIRST]
     tasks = [(c, L, k) for names in (FIRST, others) for k in range(N_DRAWS) for c in names for L in CASES[c].lengths]
-    for name, L, k in tasks if "report" not in sys.argv[1:] else ():
+    wanted = sys.argv[1:] or CASES
+    for name, L, k in (task for task in tasks if task[0] in wanted):
         train, test = draw(name, L, k)
         sure = posteriors(CASES[name], train)
         for decoder, decode in (decoders(CASES[name], train) | sure).items():
@@ -310,15 +318,17 @@ def main():
                 continue
             print("measuring", name, L, k, decoder, flush=True)
             row, found = measure(decode, train, test, 0.5 if decoder in sure else None)
-            place = {"case": name, "L": L, "draw": k, "decoder": decoder}
+            seed = " ".join(map(str, seed_of(name, L, k)))
+            place = {"case": name, "L": L, "draw": k, "decoder": decoder, "seed": seed}
             if decoder in sure:
                 row |= {
                     "agree": found.converged.mean(),
                     "tol": TOL,
                     "expected_error_rate": float(mmv.bayes_error(found.score)),
                 }
-                bins += [place | one for one in calibration(found, test)]
-                write_table(CALIBRATION, BIN_COLUMNS, ([one[c] for c in BIN_COLUMNS] for one in bins))
+                bins = [one for one in bins if any(one[c] != str(place[c]) for c in PLACE[:4])]
+                bins += [place | one | {"tol": TOL} | conditions() for one in calibration(found, test)]
+                write_table(CALIBRATION, BIN_COLUMNS, ([one.get(c, "") for c in BIN_COLUMNS] for one in bins))
             rows.append(place | row | conditions())
             write_table(ERRORS, COLUMNS, ([one.get(c, "") for c in COLUMNS] for one in rows))
     tables = [read(path) for path in (ERRORS, CALIBRATION)]
