@@ -1,15 +1,18 @@
 """How compiled kernels are launched: what threads the libraries underneath may use, and what may break in on them."""
 
 import _signal  # type: ignore[import-not-found]  # signal's own functions spend 15 µs a launch on enums
+import atexit
 import ctypes
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -21,6 +24,8 @@ from threadpoolctl import LibController, ThreadpoolController, threadpool_limits
 BRIEF = 10**8
 # The seconds between two looks at whether Ctrl-C has been pressed, while other threads compute.
 PATIENCE = 0.05
+# The seconds that Python's end waits for kernels to leave.
+LAST_WAIT = 5.0
 
 
 def _load_blas() -> None:
@@ -35,6 +40,14 @@ def _libraries() -> list[LibController]:
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Launch:
+    """What is computed on other threads for one caller, and the number that tells kernels that nobody waits for it."""
+
+    unwanted: ctypes.c_int = field(default_factory=ctypes.c_int)
+    parts: list[Future[Any]] = field(default_factory=list)
+
+
 class _Launches:
     """What launches of kernels from several Python threads, and from forked processes, must know of each other."""
 
@@ -45,8 +58,33 @@ class _Launches:
         self.limits: list[tuple[LibController, int]] = []
         self.layer: str | None = None
         self.orphaned = False
-        # begins a thread where none is idle, so that no launch waits for another
-        self.workers = ThreadPoolExecutor(sys.maxsize, "mmvsolvers")
+        self.idle: list[SimpleQueue[Callable[[], None]]] = []
+        self.running: set[_Launch] = set()
+
+    def start(self, task: Callable[[], None]) -> None:
+        """Run a task on an idle thread, or on a new one, so that no launch waits for another.
+
+        The threads are daemons: those of `concurrent.futures` refuse work once the main thread has ended, while
+        others still run, and let Python end only when they are done.
+        """
+        try:
+            tasks = self.idle.pop()
+        except IndexError:
+            tasks = SimpleQueue()
+            threading.Thread(target=self._serve, args=(tasks,), name="mmvsolvers", daemon=True).start()
+        tasks.put(task)
+
+    def _serve(self, tasks: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            tasks.get()()
+            self.idle.append(tasks)
+
+    def end(self) -> None:
+        """Let what daemon threads still compute end before Python does."""
+        running = list(self.running)
+        for launch in running:
+            launch.unwanted.value = 1
+        wait([part for launch in running for part in launch.parts], LAST_WAIT)
 
     def hold_blas(self) -> None:
         """Hold every BLAS to one thread; the first of all that do finds the limits that the last one restores."""
@@ -91,6 +129,7 @@ def _layer() -> str | None:
 _launches = _Launches()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_launches.forked)
+atexit.register(_launches.end)
 
 
 @contextmanager
@@ -100,7 +139,7 @@ def interrupts_deferred() -> Iterator[Callable[[], None]]:
     Yields what answers it before, where an exception does no harm.
     """
     handler = _signal.getsignal(signal.SIGINT)
-    if not _is_main_thread() or not callable(handler):
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield lambda: None
         return
     pending: list[FrameType | None] = []
@@ -117,10 +156,6 @@ def interrupts_deferred() -> Iterator[Callable[[], None]]:
     finally:
         _signal.signal(signal.SIGINT, handler)
         answer()
-
-
-def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
@@ -187,7 +222,7 @@ def solve_in_parts(
     returned.
     """
     T, L, M = Y.shape
-    found = on_threads(solve, slice(0, T), N * L * (L + M) * max_iter)
+    found = on_threads(solve, slice(0, T), T * N * L * (L + M) * max_iter)
     return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
 
 
@@ -195,14 +230,14 @@ def on_threads(work: Callable[[slice], Any], whole: slice, cost: float) -> list[
     """Cut a slice into one for every thread and let compiled code, which holds no lock, work on them side by side.
 
     Returns what ``work`` returns, in the order of the slices. Kernels leave early where a signal's handler, such as
-    that of Ctrl-C, raises meanwhile. Where there is one slice, and ``cost`` multiplications are soon made or nobody
-    can interrupt them, no other thread is asked.
+    that of Ctrl-C, raises meanwhile. Where there is one slice, and ``cost`` multiplications are soon made, no other
+    thread is asked.
     """
     count = whole.stop - whole.start
     n_parts = min(_threads(), count)
     cuts = [whole.start + count * k // n_parts for k in range(n_parts + 1)]
     with compiled_code() as answer:
-        if n_parts == 1 and (cost <= BRIEF or not _is_main_thread()):
+        if n_parts == 1 and cost <= BRIEF:
             return [work(whole)]
         return _on_other_threads(work, list(map(slice, cuts[:-1], cuts[1:])), answer)
 
@@ -210,17 +245,35 @@ def on_threads(work: Callable[[slice], Any], whole: slice, cost: float) -> list[
 def _on_other_threads(work: Callable[[slice], Any], parts: list[slice], answer: Callable[[], None]) -> list[Any]:
     from mmvsolvers.kernels.interrupts import call_while_wanted
 
-    unwanted = ctypes.c_int(0)
-    running: list[Future[Any]] = []
+    def run(part: slice, answered: Future[Any]) -> None:
+        try:
+            answered.set_result(call_while_wanted(launch.unwanted, work, part))
+        except BaseException as error:
+            answered.set_exception(error)
+
+    launch = _Launch()
+    _launches.running.add(launch)
     try:
-        running.extend(_launches.workers.submit(call_while_wanted, unwanted, work, part) for part in parts)
-        while wait(running, PATIENCE).not_done:
+        for part in parts:
+            answered: Future[Any] = Future()
+            try:
+                _launches.start(partial(run, part, answered))
+            except RuntimeError:
+                # no more threads can be started, as while Python ends
+                run(part, answered)
+            launch.parts.append(answered)
+        while wait(launch.parts, PATIENCE).not_done:
             answer()
+        if launch.unwanted.value:
+            # Python ends, and this daemon thread with it
+            raise SystemExit
     except BaseException:
-        unwanted.value = 1
-        wait(running)
+        launch.unwanted.value = 1
+        wait(launch.parts)
         raise
-    return [part.result() for part in running]
+    finally:
+        _launches.running.remove(launch)
+    return [part.result() for part in launch.parts]
 
 
 def _threads() -> int:

@@ -236,6 +236,30 @@ def test_threads_do_not_abort_the_process(layer):
     assert ran.stdout == "done\n", ran.stderr
 
 
+AT_THE_END = """
+import atexit, threading, time, numpy as np, mmvsolvers as mmv
+A, Y = np.eye(3), np.ones((40, 3, 2))
+def solve(**options):
+    return mmv.group_lasso_admm(A, Y, 0.1, **options).score.sum()
+wanted = solve()
+def work():
+    threading.main_thread().join()
+    print(solve() == wanted, flush=True)
+def work_for_good():
+    solve(tol=0.0, max_iter=10**9)
+    print("half made", flush=True)
+atexit.register(lambda: print(solve() == wanted, flush=True))
+threading.Thread(target=work).start()
+threading.Thread(target=work_for_good, daemon=True).start()
+time.sleep(0.2)
+"""
+
+
+def test_solves_while_python_ends_are_right_and_daemon_threads_do_not_keep_it():
+    ran = python(AT_THE_END)
+    assert (ran.stdout.split(), ran.returncode, ran.stderr) == (["True", "True"], 0, "")
+
+
 @pytest.mark.filterwarnings("default")
 def test_a_warning_points_at_the_users_line():
     A, Y, _ = make_problem(20, 8, 2)
