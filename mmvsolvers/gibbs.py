@@ -65,8 +65,8 @@ def gibbs(
     max_iter : int
         Sweeps of each chain over the devices; the first tenth is not averaged.
     tol : float
-        Chains whose probabilities differ by no more than this agree: ``converged``. It stops nothing. Both may be stuck
-        in the same place, and at very short pilots they need more sweeps than the default.
+        Chains whose probabilities differ by no more than this agree: ``converged``. It stops nothing, and proves
+        nothing: both may be stuck in the same place, and are too sure then.
     seed : int
         Of the random numbers. All problems see the same ones, so that an answer does not depend on its batch.
 
@@ -76,7 +76,9 @@ def gibbs(
         ``score`` the posterior probabilities, ``X`` (..., N, M) the posterior mean, ``objective`` the mean of
         -(log-posterior)/M along the chains, counted from that of silence, ``optimality`` the largest difference
         between the two chains' probabilities. Where they disagree, ``converged`` is False and the probabilities are
-        less sure than they look. The mean of min(score, 1 - score) estimates the error rate without labels.
+        less sure than they look. Where they agree, probabilities between 0.001 and 0.999 were as good as they claim at
+        N = 100 and L ≥ 12, and of those beyond one in some thousands was wrong, more than they claim; shorter pilots
+        need more sweeps than the default. The mean of min(score, 1 - score) estimates the error rate without labels.
 
     Raises
     ------
