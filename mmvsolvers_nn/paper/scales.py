@@ -70,7 +70,7 @@ _TINY = short_training(4, 8, 1e-3) | {"n_validation": 20}
 
 # A thousand devices in minutes of one core: steps of few samples, and a narrow correction part that moves slowly.
 _LARGE = {"start": "unit_norm", "width": 256}
-_FEW = {"n_validation": 40, "correction_learning_rate": 1e-4}
+_FEW = {"n_validation": 16, "correction_learning_rate": 1e-4}
 
 SCALES: Mapping[str, Scale] = MappingProxyType(
     {
@@ -106,11 +106,11 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                     },
                     1000: {
                         "group_lasso_nn": Recipe(
-                            _LARGE | {"U": 200, "lam": 4.0, "rho": 0.5}, short_training(100, 8, 0.02, U=60, **_FEW)
+                            _LARGE | {"U": 200, "lam": 8.0, "rho": 0.5}, short_training(40, 8, 0.02, U=120, **_FEW)
                         ),
-                        "amp_nn": Recipe(_LARGE | {"U": 30}, short_training(160, 8, 0.02, U=12, **_FEW)),
+                        "amp_nn": Recipe(_LARGE | {"U": 50}, short_training(160, 8, 0.02, U=12, **_FEW)),
                         "covariance_nn": Recipe(_LARGE, short_training(1000, 32, 1e-3, n_validation=64)),
-                        "map_nn": Recipe(_LARGE | {"U": 15}, short_training(160, 8, 0.02, U=4, **_FEW)),
+                        "map_nn": Recipe(_LARGE | {"U": 15}, short_training(120, 8, 0.02, U=4, **_FEW)),
                     },
                 },
                 3,
