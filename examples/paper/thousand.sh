@@ -5,26 +5,40 @@
 set -eu
 out=${1:-paper-thousand}
 
-# L/N, figure, its panels (those besides a are of the same networks), schemes
+# Abscissas of one scenario, figure, its panels, schemes
 measure() {
     mmv reproduce "$2" --panels "$3" --at "$1" --schemes "$4" --scale quick --workers 1 --out "$out"
     mkdir -p "$out/tables"
     cp "$out/results.csv" "$out/tables/fig$2-at$1-$4.csv"
 }
 
-for at in 0.11 0.15; do
-    measure $at 5 a,e amp_nn
-    measure $at 10 a amp_nn
-    measure $at 11 a,e,f amp_nn
-    measure $at 6 a,d,e amp_nn
-    measure $at 5 a,e group_lasso_nn
-    measure $at 6 a,d,e group_lasso_nn
-    measure $at 10 a map_nn
-    measure $at 11 a,e,f map_nn
-    measure $at 10 a covariance_nn
-    measure $at 11 a,e,f covariance_nn
-    measure $at 10 a amp,ml
-    measure $at 11 a,e,f amp,ml
-    measure $at 5 a,e amp,ml_mmse
-    measure $at 6 a,d,e amp,ml_mmse
-done
+# L/N=0.11 is where the other panels have M=16, p1/p2=3 and G=200, and 0.15 where they have p=0.1.
+measure 0.11,16,3 5 a,c,d,e amp_nn
+measure 0.11,16,3 10 a,c,d,e amp_nn
+measure 0.11,16,200 11 a,c,d,e,f amp_nn
+measure 0.11,16 6 a,c,d,e amp_nn
+measure 0.11,16,3 5 a,c,d,e group_lasso_nn
+measure 0.11,16 6 a,c,d,e group_lasso_nn
+measure 0.11,16,3 10 a,c,d,e map_nn
+measure 0.11,16,200 11 a,c,d,e,f map_nn
+measure 0.11,16,3 10 a,c,d,e covariance_nn
+measure 0.11,16,200 11 a,c,d,e,f covariance_nn
+measure 0.11,16,3 10 a,c,d,e amp,ml
+measure 0.11,16,200 11 a,c,d,e,f amp,ml
+measure 0.11,16,3 5 a,c,d,e amp,ml_mmse
+measure 0.11,16 6 a,c,d,e amp,ml_mmse
+
+measure 0.15,0.1 5 a,b,e amp_nn
+measure 0.15,0.1 10 a,b amp_nn
+measure 0.15,0.1 11 a,b,e,f amp_nn
+measure 0.15,0.1 6 a,b,d,e amp_nn
+measure 0.15,0.1 5 a,b,e group_lasso_nn
+measure 0.15,0.1 6 a,b,d,e group_lasso_nn
+measure 0.15,0.1 10 a,b map_nn
+measure 0.15,0.1 11 a,b,e,f map_nn
+measure 0.15,0.1 10 a,b covariance_nn
+measure 0.15,0.1 11 a,b,e,f covariance_nn
+measure 0.15,0.1 10 a,b amp,ml
+measure 0.15,0.1 11 a,b,e,f amp,ml
+measure 0.15,0.1 5 a,b,e amp,ml_mmse
+measure 0.15,0.1 6 a,b,d,e amp,ml_mmse
