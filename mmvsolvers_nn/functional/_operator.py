@@ -81,7 +81,7 @@ def resolve_backend(backend: str, device: torch.device, blocked_length: int = 0)
         if device.type != "cpu" and blocked_length > (LONGEST_ON_CHIP if backend == "triton" else 0):
             backend = "blocked"
     if backend == "blocked" and not blocked_length:
-        raise ValueError("backend='blocked' is for ml_cd and map_cd alone; choose 'auto'")
+        raise ValueError("backend='blocked' is for ml_cd, map_cd and group_lasso_bcd alone; choose 'auto'")
     if backend == "numba" and device.type != "cpu":
         raise ValueError(f"backend='numba' needs tensors on the CPU; got {device}")
     if backend == "triton":

@@ -8,7 +8,7 @@ from mmvsolvers.validation import NON_NEGATIVE
 from mmvsolvers_nn.functional._inputs import Problems, Recovery, squared_rows
 from mmvsolvers_nn.functional._operator import sweep_operator
 
-sweeps = sweep_operator("group_lasso_bcd", "A", "Y", "lam", "start")
+sweeps = sweep_operator("group_lasso_bcd", "A", "Y", "lam", "start", blocked=True)
 
 
 def group_lasso_bcd(
@@ -34,8 +34,9 @@ def group_lasso_bcd(
         Number of sweeps.
     start : tuple of one Tensor of shape (..., N, M), optional
         Signals to start from, the ``state`` of an earlier call; zeros by default.
-    backend : {"auto", "reference", "numba", "triton"}
-        What runs the sweeps.
+    backend : {"auto", "reference", "numba", "triton", "blocked"}
+        What runs the sweeps. "blocked" runs on any device, whatever the pilot length; "auto" takes it on CUDA above
+        L = 48.
 
     Returns
     -------

@@ -4,7 +4,9 @@ import torch
 from test_functional_blocked import block_of
 
 from mmvsolvers_nn.functional._blocked import recursion as plain
+from mmvsolvers_nn.functional._blocked import row_recursion as plain_rows
 from mmvsolvers_nn.functional._triton import recursion as kernels
+from mmvsolvers_nn.functional._triton import row_recursion as row_kernels
 
 for B, M, dtype, bound in (
     (5, 3, torch.complex128, torch.inf),
@@ -24,3 +26,11 @@ for B, M, dtype, bound in (
     back = [module.decide_backward(gradient, gram, *rest, steps) for module in (kernels, plain)]
     for found, expected in zip(*back, strict=True):
         torch.testing.assert_close(found, expected, **tolerance)
+    generator = torch.Generator().manual_seed(M)
+    before, correlations, gradient = (torch.randn(B, 2, M, dtype=dtype, generator=generator) for _ in range(3))
+    given = gram[0], 5.0 * correlations, before, torch.tensor([2.0, 20.0], dtype=steps.dtype)
+    expected = plain_rows.threshold(*given)
+    assert expected.abs().max() > 0
+    torch.testing.assert_close(row_kernels.threshold(*given), expected, **tolerance)
+    back = [one.threshold_backward(gradient, gram[0], expected, given[3]) for one in (row_kernels, plain_rows)]
+    torch.testing.assert_close(*back, **tolerance)

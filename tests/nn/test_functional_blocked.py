@@ -6,42 +6,44 @@ import torch
 from test_functional_gradients import gradients, leaves
 
 from mmvsolvers_nn.functional._blocked import map_cd as blocked
-from mmvsolvers_nn.functional._blocked import recursion
+from mmvsolvers_nn.functional._blocked import recursion, row_recursion
 from mmvsolvers_nn.functional._operator import LONGEST_ON_CHIP, resolve_backend
 
 
 @pytest.mark.parametrize("shape", [*cases.SHAPES.values(), (70, 20, 3, (2,))], ids=str)
-@pytest.mark.parametrize("name", ["ml_cd", "map_cd"])
+@pytest.mark.parametrize("name", ["ml_cd", "map_cd", "group_lasso_bcd"])
 def test_agrees_with_the_compiled_sweeps(name, shape):
     N, L, M, leading = shape
     A, Y = cases.problem(N, L, M, leading, torch.complex128)
     tensors, estimates = leaves(name, A, Y, leading)
     expected = estimates(*tensors, n_iter=3, backend="numba")
     found = estimates(*tensors, n_iter=3, backend="blocked")
-    assert cases.error_ratio(found.detach(), expected.detach()) < 1e-11
+    assert error_ratio(found, expected) < 1e-11
     for value, wanted in zip(gradients(found, tensors), gradients(expected, tensors), strict=True):
         assert cases.error_ratio(value, wanted) < 1e-9
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.complex128, 1e-8), (torch.complex64, 2e-2)], ids=str)
 @pytest.mark.parametrize("L", [110, 150])
-def test_agrees_at_full_pilot_lengths(L, dtype, tolerance):
+@pytest.mark.parametrize("name", ["map_cd", "group_lasso_bcd"])
+def test_agrees_at_full_pilot_lengths(name, L, dtype, tolerance):
     """Single precision goes back in single precision here, where the compiled sweeps go back in double."""
     A, Y = cases.problem(400, L, 8, (2,), torch.complex128)
-    tensors, estimates = leaves("map_cd", A, Y, (2,))
+    tensors, estimates = leaves(name, A, Y, (2,))
     expected = estimates(*tensors, n_iter=2, backend="numba")
     by_expected = gradients(expected, tensors)
-    tensors, estimates = leaves("map_cd", A.to(dtype), Y.to(dtype), (2,))
+    tensors, estimates = leaves(name, A.to(dtype), Y.to(dtype), (2,))
     found = estimates(*tensors, n_iter=2, backend="blocked")
-    assert cases.error_ratio(found.detach(), expected.detach()) < tolerance
+    assert error_ratio(found, expected) < tolerance
     for value, wanted in zip(gradients(found, tensors), by_expected, strict=True):
         assert cases.error_ratio(value, wanted) < tolerance
 
 
-def test_gradcheck_over_two_blocks(monkeypatch):
+@pytest.mark.parametrize("name", ["map_cd", "group_lasso_bcd"])
+def test_gradcheck_over_two_blocks(name, monkeypatch):
     monkeypatch.setattr(blocked, "BLOCK", 4)
     A, Y = cases.problem(7, 4, 2, (), torch.complex128)
-    tensors, estimates = leaves("map_cd", A, Y, ())
+    tensors, estimates = leaves(name, A, Y, ())
     assert torch.autograd.gradcheck(lambda *args: estimates(*args, n_iter=2, backend="blocked"), tensors)
 
 
@@ -59,12 +61,35 @@ def test_recursion_s_derivatives(bound):
         torch.testing.assert_close(value, wanted, rtol=1e-9, atol=1e-12)
 
 
+def test_row_recursion_s_derivatives():
+    """As above, for GROUP LASSO; a device's row is silent after its visit, and another's begins so."""
+    generator = torch.Generator().manual_seed(0)
+    A = torch.randn(9, 6, dtype=torch.complex128, generator=generator)
+    correlations, rows, gradient = (torch.randn(6, 2, 3, dtype=torch.complex128, generator=generator) for _ in range(3))
+    rows[1] = 0.0
+    lam = torch.tensor([4.0, 12.0], dtype=torch.float64)
+    leaf = (4.0 * correlations).requires_grad_()
+    found = row_recursion.threshold(A.mH @ A, leaf, rows, lam)
+    silent = found.detach().norm(dim=2) == 0
+    assert silent.any()
+    assert not silent.all()
+    (expected,) = torch.autograd.grad(found, leaf, gradient)
+    by_correlations = row_recursion.threshold_backward(gradient, A.mH @ A, found.detach(), lam)
+    torch.testing.assert_close(by_correlations, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_elimination_is_the_inverse_of_the_updated_covariance():
     rows, _, _, _, _, A = block_of(6, 3, torch.complex128, torch.inf)
     P, steps = torch.eye(9, dtype=rows.dtype).expand(2, -1, -1), torch.linspace(-0.05, 0.4, 12).double().reshape(2, 6)
     found = blocked.update(P, A.mH @ P, *recursion.eliminate(A.mH @ A, steps))
     expected = torch.linalg.inv(P + (A * steps.unsqueeze(1)) @ A.mH)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def error_ratio(found, expected):
+    """Return the largest error ratio of all outputs."""
+    outputs = [(one,) if isinstance(one, torch.Tensor) else one for one in (found, expected)]
+    return max(cases.error_ratio(value.detach(), wanted.detach()) for value, wanted in zip(*outputs, strict=True))
 
 
 def block_of(B, M, dtype, bound):
@@ -91,7 +116,7 @@ def test_automatic_choice_on_cuda():
     assert resolve_backend("auto", torch.device("cpu"), 1000) == "numba"
 
 
-def test_only_the_likelihood_s_sweeps_come_in_blocks():
+def test_not_all_sweeps_come_in_blocks():
     A, Y = cases.problem(6, 4, 2, (2,), torch.complex128)
-    with pytest.raises(ValueError, match="backend='blocked' is for ml_cd and map_cd alone"):
-        cases.functional.group_lasso_bcd(A, Y, 0.3, n_iter=1, backend="blocked")
+    with pytest.raises(ValueError, match="backend='blocked' is for ml_cd, map_cd and group_lasso_bcd alone"):
+        cases.functional.covariance_lasso(A, Y, 0.3, n_iter=1, backend="blocked")

@@ -37,6 +37,7 @@ def test_interpreted(backend, switch):
     [
         *product(("group_lasso_bcd", "map_cd", "covariance_lasso"), ("sweep", "reverse_sweep")),
         *product(("recursion",), ("decide_block", "eliminate_block", "reverse_block")),
+        *product(("row_recursion",), ("threshold_block", "reverse_threshold_block")),
     ],
 )
 def test_compiles_for_cuda_without_a_gpu(name, kernel, real, tmp_path, monkeypatch):
@@ -78,7 +79,7 @@ def compiled(name, kernel, real, num_warps):
     function = getattr(importlib.import_module(f"mmvsolvers_nn.functional._triton.{name}"), kernel)
     sizes = {"BLOCK_L": 16, "BLOCK_B": 32, "BLOCK_M": 1, "BLOCK_N": 32, "IS_FIRST": True}
     constants = {key: value for key, value in sizes.items() if key in function.arg_names}
-    kinds = {"N": "i32", "B": "i32", "L": "i32", "M": "i32", **dict.fromkeys(constants, "constexpr")}
+    kinds = {"N": "i32", "B": "i32", "L": "i32", "M": "i32", "T": "i32", **dict.fromkeys(constants, "constexpr")}
     signature = {key: kinds.get(key, f"*{real}") for key in function.arg_names}
     source = ASTSource(fn=function, signature=signature, constexprs=constants)
     return triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": num_warps}).asm

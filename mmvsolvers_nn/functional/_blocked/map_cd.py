@@ -123,7 +123,7 @@ def real_diagonal(matrices: Tensor) -> Tensor:
     return matrices.diagonal(dim1=1, dim2=2).real
 
 
-def recursion_for(device: torch.device) -> ModuleType:
+def recursion_for(device: torch.device, name: str = "recursion") -> ModuleType:
     """Return the module with the recursions on a block: kernels on CUDA, plain torch elsewhere."""
     backend = "triton" if device.type == "cuda" else "blocked"
-    return import_module(f"mmvsolvers_nn.functional._{backend}.recursion")
+    return import_module(f"mmvsolvers_nn.functional._{backend}.{name}")
