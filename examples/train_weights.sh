@@ -27,6 +27,8 @@ recipe group_lasso_nn single-group --U 100 --curriculum 30:19 --rho 1.5 --learni
 recipe group_lasso_nn independent --U 100 --curriculum 30:19 --rho 1.5 --learning-rate 0.01 --train-samples 6400 --patience 25
 recipe map_nn groups --U 20 --curriculum 8:19 --learning-rate 0.004 --train-samples 3840
 recipe map_nn independent --start-prior true --U 20 --curriculum 8:19 --learning-rate 0.004 --train-samples 14080 --batch-size 128
+recipe psca_nn groups --U 15 --learning-rate 0.004 --train-samples 7680 --batch-size 128
+recipe psca_nn independent --start-prior true --U 15 --learning-rate 0.004 --train-samples 14080 --batch-size 128
 recipe covariance_nn groups --learning-rate 0.003 --train-samples 38400
 recipe covariance_nn independent --learning-rate 0.003 --train-samples 38400
 

@@ -1,4 +1,6 @@
 import io
+import os
+import time
 
 import pytest
 import rich.console
@@ -7,6 +9,7 @@ from typer.testing import CliRunner
 from mmvsolvers import comparison
 from mmvsolvers._compilation import on_compilation
 from mmvsolvers.cli import main, waiting
+from mmvsolvers.cli.compiling_ahead import _n_cores, compiled_ahead
 from mmvsolvers.cli.waiting import Forecast, clock, counted, foreseen
 
 
@@ -70,6 +73,27 @@ def test_numba_says_when_it_compiles():
         numba.njit(lambda x: x + 1)(1)
     numba.njit(lambda x: x + 2)(1)
     assert told == [True, False]
+
+
+def test_another_process_goes_through_the_last_from_the_first_compilation_on(tmp_path):
+    import numba
+
+    first, last = tmp_path / "first", tmp_path / "last"
+    with compiled_ahead(os.mkdir, [str(first), str(last)]):
+        assert not list(tmp_path.iterdir())
+        numba.njit(lambda x: x + 3)(1)
+        for _ in range(6000):
+            if first.exists():
+                break
+            time.sleep(0.01)
+    assert first.exists() == last.exists() == (_n_cores() > 1)
+
+
+def test_what_cannot_be_pickled_is_compiled_here_alone():
+    import numba
+
+    with compiled_ahead(lambda kind: None, ["a", "b"]):
+        assert numba.njit(lambda x: x + 4)(1) == 5
 
 
 def test_numbers_are_not_lost_to_an_error_in_the_figure(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """`mmv compare`: all solvers side by side."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +28,7 @@ from mmvsolvers.cli.solver_options import (
 from mmvsolvers.cli.tables import notes, result_table, wide_console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mmvsolvers.comparison import Samples
     from mmvsolvers.registry import Solver
@@ -102,7 +102,7 @@ def compare(
     until = None if until_errors is None else UntilErrors(n_errors=until_errors, max_samples=int(max_samples))
     found = run(variants, samples, chosen, options, until)
     kinds = [entry.name for _ in variants for entry in chosen]
-    rows = list(foreseen(found, "comparing", kinds, _guess(variants[0], samples, chosen, options)))
+    rows = list(foreseen(found, "comparing", kinds, _Guess(variants[0], samples, chosen, options)))
     headings = [", ".join(f"{name} = {value_at(row.scenario, name)}" for name in varied) for row in rows]
     wide_console().print(title_of(variants[0], varied), result_table(rows, headings), sep="\n")
     for line in notes(rows):
@@ -127,16 +127,22 @@ def _sweeps(said: ScenarioOptions, scenario: "Scenario", sweep: list[str]) -> di
     return {"L": named.values("L")}
 
 
-def _guess(
-    scenario: "Scenario", samples: "Samples", solvers: "Sequence[Solver]", options: "Mapping[str, dict[str, Any]]"
-) -> "Callable[[str], float]":
-    """Return what compiles a solver and guesses the seconds that its first row takes, from a few samples."""
-    from mmvsolvers.evaluation import evaluate
+@dataclass(frozen=True)
+class _Guess:
+    """What compiles a solver and guesses the seconds that its first row takes, from a few samples."""
 
-    few = replace(samples, n_train=2, n_test=2).draw(scenario, 0)
-    of_name = {solver.name: solver for solver in solvers}
-    total = samples.n_draws * (samples.n_train + samples.n_test)
-    return lambda name: total * evaluate(of_name[name], *few, **options[name]).seconds_per_sample
+    scenario: "Scenario"
+    samples: "Samples"
+    solvers: "Sequence[Solver]"
+    options: "Mapping[str, dict[str, Any]]"
+
+    def __call__(self, name: str) -> float:
+        from mmvsolvers.evaluation import evaluate
+
+        few = replace(self.samples, n_train=2, n_test=2).draw(self.scenario, 0)
+        solver = next(solver for solver in self.solvers if solver.name == name)
+        total = self.samples.n_draws * (self.samples.n_train + self.samples.n_test)
+        return total * evaluate(solver, *few, **self.options[name]).seconds_per_sample
 
 
 def _options(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from mmvsolvers._compilation import on_compilation
+from mmvsolvers.cli.compiling_ahead import compiled_ahead
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -111,10 +112,12 @@ def foreseen(
         Of every result: those of a kind take about as long.
     probe : callable
         Computes something small of a kind, which compiles what it needs, and returns a guess of the seconds of the
-        first result of that kind.
+        first result of that kind. Another process may compile for the last ones, if it can be pickled.
     """
     with bar(description, len(kinds)) as progress:
-        forecast = Forecast(kinds, {kind: probe(kind) for kind in dict.fromkeys(kinds)})
+        different = list(dict.fromkeys(kinds))
+        with compiled_ahead(probe, different):
+            forecast = Forecast(kinds, {kind: probe(kind) for kind in different})
         started = time.perf_counter()
         for result in results:
             now = time.perf_counter()

@@ -172,6 +172,14 @@ def test_untrained_coupled_map_scores_by_the_posterior_log_odds_at_maps_answer()
 
 
 @torch.no_grad()
+def test_untrained_parallel_map_is_map_psca_with_whole_steps_exactly():
+    model = make("psca_nn", U=6, V=3)
+    Y, part = received(model), model.decoder.approximation
+    wanted = functional.map_psca(model.encoder(), Y, 0.05, part.log_odds.sigmoid(), step=1.0, n_iter=6)
+    assert torch.equal(model.decode(Y).score, wanted.score)
+
+
+@torch.no_grad()
 def test_parallel_map_takes_the_first_steps_where_it_is_cut_short():
     model = make("psca_nn", U=4, V=0)
     part = model.decoder.approximation

@@ -44,6 +44,14 @@ def test_gradcheck_by_the_start_point(name):
     assert torch.autograd.gradcheck(lambda x: cases.run(name, A, Y, **hyper, n_iter=2, start=(x,)).score, (start,))
 
 
+@pytest.mark.parametrize("name", ["ml_psca", "map_psca"])
+def test_gradcheck_by_the_step_of_every_iteration(name):
+    A, Y = cases.problem(6, 4, 2, (2,), torch.complex128)
+    hyper = cases.hyperparameters(name, A, (2,))
+    step = torch.tensor([0.7, 1.3, 0.9], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda step: cases.run(name, A, Y, **hyper, n_iter=3, step=step).score, (step,))
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.complex128, 1e-9), (torch.complex64, 1e-3)], ids=str)
 @pytest.mark.parametrize("shape", cases.SHAPES)
 @pytest.mark.parametrize("name", cases.SEQUENTIAL)
