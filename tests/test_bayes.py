@@ -51,6 +51,19 @@ def test_samples_many():
     found = mmv.bayes(activity, data)
     wanted = mmv.gibbs(data.A, data.Y, 0.3, 0.3, groups=np.arange(40) // 2, max_iter=1600)
     np.testing.assert_array_equal(found.score, wanted.score)
+    np.testing.assert_array_equal(found.X, wanted.X)
+
+
+def test_samples_no_longer_what_is_settled():
+    activity = mmv.GroupActivity(0.1, 20)
+    data = mmv.generate(np.random.default_rng(0), N=40, L=8, M=4, T=40, activity=activity, noise_var=0.1)
+    found = mmv.bayes(activity, data)
+    long = mmv.gibbs(data.A, data.Y, 0.1, 0.1, groups=np.arange(40) // 2, max_iter=1600)
+    settled = found.n_iter < 1600
+    assert 0 < settled.sum() < 40
+    np.testing.assert_allclose(found.score[settled], long.score[settled], atol=0.01)
+    np.testing.assert_array_equal(found.score[~settled], long.score[~settled])
+    np.testing.assert_array_equal(found.converged, found.optimality <= 0.03)
 
 
 def test_a_scenario_says_its_activity_and_has_channels_of_a_known_posterior():
