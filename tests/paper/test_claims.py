@@ -4,7 +4,17 @@ import pytest
 
 from mmvsolvers import Estimate
 from mmvsolvers.paper import results
-from mmvsolvers.paper.claims import CLAIMS, FAILS, HOLDS, UNDECIDED, UNKNOWN, beside_the_optimum, check, report
+from mmvsolvers.paper.claims import (
+    CLAIMS,
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    UNKNOWN,
+    beside_the_optimum,
+    check,
+    report,
+    without_the_optimum,
+)
 from mmvsolvers.paper.evidence import CONFIRMED, OPEN, REVERSED, Comparison, flat, gain, less
 from mmvsolvers.paper.figures import FIGURES
 
@@ -147,3 +157,17 @@ def test_schemes_are_held_against_the_optimum_where_both_were_measured():
     lines = beside_the_optimum(table)
     assert lines[-2:] == ["| 4 | AMP | 3 | 10 |", "| 4 | ML-MMSE | 2.5 | 2.5 |"]
     assert beside_the_optimum(table[table["scheme"] != "optimum"]) == []
+
+
+def test_the_page_says_where_the_optimum_is_not_known_and_what_it_costs():
+    found = [
+        (10, "a", 90, "groups", np.nan, np.nan, np.nan), (10, "b", 8, "groups", np.nan, np.nan, np.nan),
+        (10, "b", 24, "groups", np.nan, np.nan, np.nan), (10, "c", 3, "groups", 0.1, 50, 100),
+        (4, "a", 1, "single_group", 0.1, 50, 1),
+    ]  # fmt: skip
+    table = pd.DataFrame(found, columns=["figure", "panel", "x", "case", "mean", "seconds", "samples"])
+    table = table.assign(scheme="optimum", quantity="mse", N=1000)
+    text = " ".join(without_the_optimum(table))
+    assert "not measured in Fig. 10 (a at 90; b at 8, 24). With" in text
+    assert "for each test sample, 0.5 to 0.5 s with 1000 devices." in text
+    assert without_the_optimum(table[table["mean"].notna()]) == []
