@@ -36,3 +36,15 @@ def test_with_a_hundred_devices_every_scheme_is_measured_at_three_abscissas(numb
             rows = table[(table["figure"] == number) & (table["panel"] == letter) & (table["scheme"] == scheme)]
             wanted = FIGURES[number].panels[0].quantity
             assert rows[rows["quantity"] == wanted]["mean"].notna().sum() >= 3
+
+
+@pytest.mark.parametrize(
+    ("number", "schemes"),
+    [(5, "group_lasso_nn amp_nn"), (6, "group_lasso_nn amp_nn"), (10, "amp_nn"), (11, "amp_nn map_nn")],
+)
+def test_with_a_thousand_devices_networks_are_measured_where_the_panels_meet(number, schemes, table):
+    for scheme in schemes.split():
+        rows = table[(table["figure"] == number) & (table["scheme"] == scheme) & (table["L"] == 110)]
+        wanted = rows[(rows["quantity"] == FIGURES[number].panels[0].quantity) & rows["mean"].notna()]
+        assert {("a", 0.11), ("c", 16)} <= set(zip(wanted["panel"], wanted["x"], strict=True))
+        assert set(wanted["protocol"]) == {2}
