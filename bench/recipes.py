@@ -1,8 +1,9 @@
 """Which ways of training make a network better than the solver that it unrolls: ``python -m bench.recipes``.
 
-N=100, M=4, σ²=0.1. Every recipe trains a network anew, in ``--runs``, and is measured on fresh samples beside the
-classical solver over the pilots that it learned; both see the same samples, so that their difference has an interval of
-its own. Rows go to ``results/recipes.csv`` as soon as they are measured; a run that was stopped goes on where it was.
+N=100, M=4, σ²=0.1. Every recipe trains a network anew, in ``--runs``, or takes one of ``examples/weights``, and is
+measured on fresh samples beside the classical solver over the pilots that it learned; both see the same samples, so
+that their difference has an interval of its own. Rows go to ``results/recipes.csv`` as soon as they are measured; a run
+that was stopped goes on where it was.
 """
 
 import argparse
@@ -19,13 +20,14 @@ from mmvsolvers.metrics import squared_errors
 from mmvsolvers.writing import write_table
 
 TABLE = Path(__file__).parent / "results" / "recipes.csv"
+WEIGHTS = Path(__file__).parents[1] / "examples" / "weights"
 COLUMNS = (
     *("case", "recipe", "seed", "cpu_s", "samples", "error_rate", "error_width"),
     *("solver", "solver_error_rate", "error_difference", "error_difference_width"),
-    *("mse", "solver_mse", "mse_difference", "mse_difference_width"),
+    *("mse", "mse_width", "solver_mse", "mse_difference", "mse_difference_width"),
 )
 INDEPENDENT, SINGLE = mmv.IndependentActivity(0.1, ratio=3.0), mmv.SingleActiveGroup(0.1)
-RARE = mmv.IndependentActivity(0.05, ratio=3.0)
+GROUPS, RARE = mmv.GroupActivity(0.1, n_groups=20), mmv.IndependentActivity(0.05, ratio=3.0)
 
 # Scheme, activity, pilot length, solver, and what all recipes of a case share: architecture, optimisation.
 AMP = {"U": 50, "prior": "true"}, {"learning_rate": 0.03, "n_train": 4800, "curriculum": ((10, 19),)}
@@ -35,27 +37,51 @@ CASES = {
     "AMP-NN, independent": ("amp_nn", INDEPENDENT, 12, "amp_mmse", *AMP),
     "AMP-NN, single group": ("amp_nn", SINGLE, 12, "amp_mmse", {"U": 50}, AMP[1]),
     "GROUP LASSO-NN, single group": ("group_lasso_nn", SINGLE, 12, "group_lasso_bcd", *LASSO),
+    "GROUP LASSO-NN, independent": ("group_lasso_nn", INDEPENDENT, 12, "group_lasso_bcd", *LASSO),
+    "MAP-NN, independent": ("map_nn", INDEPENDENT, 12, "map_cd", *MAP),
+    "MAP-NN, groups": ("map_nn", GROUPS, 12, "map_cd", {"U": 20}, MAP[1]),
     "MAP-NN, independent, p=0.05": ("map_nn", RARE, 20, "ml_cd", *MAP),
+    "coupled MMSE-NN, single group": ("coupled_mmse_nn", SINGLE, 12, "map_cd", {}, {}),
+    "coupled MMSE-NN, independent": ("coupled_mmse_nn", INDEPENDENT, 12, "map_cd", {}, {}),
 }
-# What each recipe changes.
+# At 0.03, the rate of the pilots, all units of a correction part's last hidden layer fall silent, for good.
+SLOW = {"correction_learning_rate": 0.001}
+# What each recipe changes; or the name of weights that are there.
 RECIPES = {
     "AMP-NN, single group": {
+        "committed": "amp_nn-single-group",
         "50 iterations": ({}, {}),
+        "20 iterations, slow correction": ({"U": 20}, SLOW | {"curriculum": ()}),
         "200 iterations": ({"U": 200}, {}),
     },
     "GROUP LASSO-NN, single group": {
+        "committed": "group_lasso_nn-single-group",
+        "30 iterations, slow correction": (
+            {"U": 30},
+            SLOW | {"learning_rate": 0.003, "pilot_learning_rate": 0.03, "curriculum": ()},
+        ),
         "100 iterations": ({}, {}),
         "100 iterations from the start": ({}, {"curriculum": (), "n_train": 1280}),
-    },
-    "AMP-NN, independent": {
-        "50 iterations": ({}, {}),
         "200 iterations": ({"U": 200}, {}),
+    },
+    "GROUP LASSO-NN, independent": {"committed": "group_lasso_nn-independent"},
+    "AMP-NN, independent": {
+        "committed": "amp_nn-independent",
+        "200 iterations": ({"U": 200}, {}),
+        "50 iterations, slow correction": ({}, SLOW | {"curriculum": (), "n_train": 1280}),
+        "50 iterations": ({}, {}),
         "200 iterations, no correction": ({"U": 200, "V": 0}, {}),
     },
+    "MAP-NN, independent": {"committed": "map_nn-independent"},
+    "MAP-NN, groups": {"committed": "map_nn-groups"},
+    "coupled MMSE-NN, single group": {"committed": "coupled_mmse_nn-single-group"},
+    "coupled MMSE-NN, independent": {"committed": "coupled_mmse_nn-independent"},
     "MAP-NN, independent, p=0.05": {
         "20 sweeps": ({}, {}),
+        "slow correction": ({}, SLOW),
         "20 sweeps, no correction": ({"V": 0}, {}),
         "20 sweeps, a quarter of the learning rate": ({}, {"learning_rate": 0.001, "pilot_learning_rate": 0.004}),
+        "20 sweeps, corrected evidence": ({"scheme": "coupled_map_nn", "V": 3}, {"learning_rate": 0.001}),
     },
 }
 
@@ -66,12 +92,29 @@ def configuration(case, recipe, seed):
 
     scheme, activity, L, _, architecture, optimisation = CASES[case]
     shape, way = RECIPES[case][recipe]
+    shape = {"scheme": scheme} | architecture | shape
     common = {"fresh": True, "batch_size": 64, "clip_norm": 1.0, "schedule": "cosine", "max_epochs": 20, "patience": 20}
     return Configuration(
         scenario=mmv.Scenario(N=100, L=L, M=4, activity=activity, noise_var=0.1),
-        architecture=Architecture(scheme=scheme, **architecture | shape),
+        architecture=Architecture(**shape),
         optimisation=Optimisation(seed=seed, **common | optimisation | way),
     )
+
+
+def trained(case, recipe, seed, runs):
+    """Return a network made by a recipe, its configuration and how long its training took, in the processor's seconds.
+
+    Nothing is trained for weights that are there.
+    """
+    from mmvsolvers_nn import load_weights, train
+
+    if isinstance(RECIPES[case][recipe], str):
+        return *load_weights(WEIGHTS / RECIPES[case][recipe]), ""
+    wanted = configuration(case, recipe, seed)
+    folder = f"{case}-{recipe}".replace(",", "").replace(" ", "-").replace("=", "").replace(".", "")
+    start = time.process_time()
+    model = train(wanted, runs / f"{folder}-{seed}", device="cpu")
+    return model, wanted, round(time.process_time() - start)
 
 
 def measure(learned, solver, scenario, n_train, n_test, seed):
@@ -106,11 +149,13 @@ def row_of(found):
         "error_difference": difference.mean(),
         "error_difference_width": width(difference),
     }
-    if squares is None or solver_squares is None:
-        return row
-    difference = squares - solver_squares
-    means = {"mse": squares, "solver_mse": solver_squares, "mse_difference": difference}
-    return row | {name: values.mean() for name, values in means.items()} | {"mse_difference_width": width(difference)}
+    if squares is not None:
+        row |= {"mse": squares.mean(), "mse_width": width(squares)}
+    if squares is not None and solver_squares is not None:
+        difference = squares - solver_squares
+        row |= {"solver_mse": solver_squares.mean(), "mse_difference": difference.mean()}
+        row["mse_difference_width"] = width(difference)
+    return row
 
 
 def report(rows):
@@ -118,60 +163,44 @@ def report(rows):
     heads = ("case", "recipe", "training, s", "samples", "error rate", "less that of the solver", "MSE", "less")
     lines = []
     for row in rows:
-        number = {
-            name: float(value) for name, value in row.items() if value and name in COLUMNS[3:] and name != "solver"
-        }
+        number = {name: float(row[name]) for name in COLUMNS[5:] if name != "solver" and row.get(name)}
         error = f"{number['error_rate']:.5f} ± {number['error_width']:.5f}"
-        error_less = f"{number['error_difference']:+.5f} ± {number['error_difference_width']:.5f}"
-        mse = less = ""
-        if "mse" in number:
-            mse, less = (
-                f"{number['mse']:.4f}",
-                f"{number['mse_difference']:+.4f} ± {number['mse_difference_width']:.4f}",
-            )
-        lines.append(
-            (
-                row["case"],
-                row["recipe"],
-                row["cpu_s"],
-                row["samples"],
-                error,
-                f"{error_less} ({row['solver']})",
-                mse,
-                less,
-            )
-        )
+        error_less = f"{number['error_difference']:+.5f} ± {number['error_difference_width']:.5f} ({row['solver']})"
+        mse = f"{number['mse']:.4f}" if "mse" in number else ""
+        if "mse_width" in number:
+            mse = f"{number['mse']:.5f} ± {number['mse_width']:.5f}"
+        less = ""
+        if "mse_difference" in number:
+            less = f"{number['mse_difference']:+.4f} ± {number['mse_difference_width']:.4f}"
+        lines.append((row["case"], row["recipe"], row["cpu_s"], row["samples"], error, error_less, mse, less))
     insert("recipes", table(heads, lines))
 
 
 def main():
     """Train and measure what is missing in the table."""
-    from mmvsolvers_nn import train
     from mmvsolvers_nn.evaluation import LearnedSolver
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=Path("recipes"), help="folder of the trainings")
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="cases or recipes with this in their name")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", mmv.ConvergenceWarning)
     rows = list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
     done = {(row["case"], row["recipe"], int(row["seed"])) for row in rows}
     for case, recipe in ((case, recipe) for case, recipes in RECIPES.items() for recipe in recipes):
-        if (case, recipe, chosen.seed) in done:
+        if (case, recipe, chosen.seed) in done or chosen.only not in f"{case}: {recipe}":
             continue
         print(f"{case}: {recipe}", flush=True)
-        wanted = configuration(case, recipe, chosen.seed)
-        folder = f"{case}-{recipe}".replace(",", "").replace(" ", "-").replace("=", "").replace(".", "")
-        start = time.process_time()
-        model = train(wanted, chosen.runs / f"{folder}-{chosen.seed}", device="cpu")
-        place = {"case": case, "recipe": recipe, "seed": chosen.seed, "solver": CASES[case][3]}
-        place["cpu_s"] = round(time.process_time() - start)
+        model, wanted, cpu_s = trained(case, recipe, chosen.seed, chosen.runs)
+        place = {"case": case, "recipe": recipe, "seed": chosen.seed, "solver": CASES[case][3], "cpu_s": cpu_s}
         solver = mmv.SOLVERS[CASES[case][3]]
         found = measure(LearnedSolver(model, wanted), solver, wanted.scenario, 5000, chosen.samples, chosen.seed)
         figures = {name: f"{value:.6g}" for name, value in row_of(found).items()}
         print("   ", ", ".join(f"{name} {value}" for name, value in figures.items()), flush=True)
         rows.append(place | figures)
+        rows.sort(key=lambda row: list(CASES).index(row["case"]))
         write_table(TABLE, COLUMNS, ([row.get(column, "") for column in COLUMNS] for row in rows))
         report(rows)
 
