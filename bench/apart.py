@@ -32,10 +32,10 @@ def main():
     lines = []
     for name, case in CASES.items():
         own = [row for row in rows if row["case"] == name]
-        if not case.weights or not own:
+        scheme = next((row["decoder"] for row in own if row["decoder"].endswith("_nn")), None)
+        if not case.weights or mean_of(own, (scheme,), "error_rate") is None:
             continue
         plain = [row for row in rows if row["case"] == name.partition(",")[0] and row["L"] == own[0]["L"]]
-        (scheme,) = {row["decoder"] for row in own if row["decoder"].endswith("_nn")}
         for key, measure in (("error_rate", "errors"), ("mse", "MSE")):
             parts = (plain, POSTERIORS), (own, POSTERIORS), (own, (scheme,))
             lines.append((case.weights, measure, *(written(mean_of(here, who, key)) for here, who in parts)))
