@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import LibController, ThreadpoolController, threadpool_limits
 
-# A problem of at most so many multiplications, some tenths of a second, is not worth a thread of its own.
-BRIEF = 10**8
+# What takes at most so many multiplications, half a second, is not worth another thread, which a busy machine may keep
+# waiting for milliseconds.
+BRIEF = 5 * 10**8
 # The seconds between two looks at whether Ctrl-C has been pressed, while other threads compute.
 PATIENCE = 0.05
 # The seconds that Python's end waits for kernels to leave.

@@ -88,8 +88,9 @@ class KernelCache(FunctionCache):
 class PartLibrary(JITCodeLibrary):
     """The code of a function that only other compiled functions call: never turned into machine code by itself.
 
-    Numba optimises a function with all that it calls, and translates both, once for every function on the way down.
-    Here this happens once, in the function that Python calls.
+    Numba translates a function with all that it calls once for every function on the way down. Here this happens once,
+    in the function that Python calls. Each is optimised by itself all the same: taken together, they are too large for
+    LLVM to make vectors of their loops and to drop their counts of references, and a tenth slower.
     """
 
     class _Codegen:
@@ -101,9 +102,6 @@ class PartLibrary(JITCodeLibrary):
     def codegen(self) -> Any:
         """Where Numba puts the environment of a function that it has translated."""
         return self._Codegen
-
-    def _optimize_final_module(self) -> None:
-        pass
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
