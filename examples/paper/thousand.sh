@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the learned schemes of Figs 5, 6, 10 and 11 at N=1000, at two pilot lengths, and measures them and the classical
-# ones that the claims hold against them. About two hours of one core; run again after an interruption, it goes on.
+# ones that the claims hold against them. About an hour of one core; run again after an interruption, it goes on.
 set -eu
 out=${1:-paper-thousand}
 
