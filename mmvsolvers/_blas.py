@@ -235,7 +235,7 @@ def on_threads(work: Callable[[slice], Any], whole: slice, cost: float) -> list[
     thread is asked.
     """
     count = whole.stop - whole.start
-    n_parts = min(_threads(), count)
+    n_parts = min(_threads(), count) if count > 1 else 1
     cuts = [whole.start + count * k // n_parts for k in range(n_parts + 1)]
     with compiled_code() as answer:
         if n_parts == 1 and cost <= BRIEF:
