@@ -126,13 +126,12 @@ def amp_mmse(
     own = as_choice("column_scaling", column_scaling, ("own", "sqrt_length")) == "own"
 
     L = batch.A.shape[0]
-    scaled, conjugate, strength = batch.pilots.keep(("amp_mmse", own), partial(_scaled, batch, own))
+    conjugate, strength = batch.pilots.keep(("amp_mmse", own), partial(_scaled, batch, own))
     received = (batch.Y / batch.real_dtype.type(np.sqrt(L))).astype(batch.complex_dtype, copy=False)
     log_odds_silent, variance = np.log((1 - prob) / prob)[member], gain * strength.astype(np.float64) ** 2
     unit = batch.per_problem("channel_var", 1.0, POSITIVE, unit=(-2, 2)).astype(np.float64)
     X, tau2, change, n_iter, diverged = solve_in_parts(
         lambda part: kernels.amp_mmse.solve_batch(
-            scaled,
             conjugate,
             received[part],
             log_odds_silent,
@@ -163,8 +162,8 @@ def amp_mmse(
 
 
 def _scaled(batch: Batch, own: bool) -> tuple[NDArray[np.complexfloating], ...]:
-    """Return the pilots of the scaled model, their adjoint, and by what its rows exceed X's: ‖a_n‖/√L, (N,)."""
+    """Return the adjoint of the scaled model's pilots, and by what its rows exceed X's: ‖a_n‖/√L, (N,)."""
     root = batch.real_dtype.type(np.sqrt(batch.A.shape[0]))
     norms = batch.pilots.norms if own else np.full(batch.N, root)
-    scaled = np.ascontiguousarray(batch.A / norms, batch.complex_dtype)
-    return scaled, np.ascontiguousarray(scaled.conj().T), norms / root
+    scaled = (batch.A / norms).astype(batch.complex_dtype)
+    return np.ascontiguousarray(scaled.conj().T), norms / root

@@ -101,7 +101,7 @@ def group_lasso_admm(
     if blocks is None:
         dtype = batch.A.dtype
         conjugate, squares = batch.pilots.conjugate_rows(dtype), batch.pilots.squares(dtype)
-        solve_batch = partial(kernels.group_lasso_admm.solve_batch, batch.A, conjugate, squares)
+        solve_batch = partial(kernels.group_lasso_admm.solve_batch, conjugate, squares)
     else:
         pilots, turns = blocks.rotated(batch.pilots)
         solve_batch = partial(kernels.group_lasso_groups.split_batch, *pilots, blocks.first)

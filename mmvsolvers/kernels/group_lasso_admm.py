@@ -1,4 +1,8 @@
-"""ADMM in sharing form for GROUP LASSO: all devices move at once."""
+"""ADMM in sharing form for GROUP LASSO: all devices move at once.
+
+Signals are kept conjugate, since AX is the conjugate of (Aᴴ)ᵀ times that of X: both products of an iteration then read
+one array, Aᴴ, which has a better chance to stay in the cache than two.
+"""
 
 from collections import namedtuple
 
@@ -14,8 +18,8 @@ CHECK_EVERY = 10
 # Residual balancing (Boyd et al., 2011, section 3.4.1): ρ doubles or halves when one residual is this much larger.
 IMBALANCE = 10.0
 
-# X (N, M) and which of its rows are not zero (N,), the mean AX/N, B and C (L, M), and work space: B - mean - C (L, M)
-# and its aₙᴴ-products (N, M).
+# conj X (N, M) and which of its rows are not zero (N,), the mean AX/N, B and C (L, M), and work space: B - mean - C
+# (L, M) and its aₙᴴ-products (N, M).
 State = namedtuple("State", "X active mean B C difference pull")
 
 
@@ -28,12 +32,12 @@ def shrink_rows(squares, lam, rho, state):
     for n in range(squares.size):
         if active[n]:
             for m in range(X.shape[1]):
-                pull[n, m] += squares[n] * X[n, m]
+                pull[n, m] += squares[n] * np.conj(X[n, m])
         square = squared_norm(pull[n])
         if square > level * level:
             factor = squares.dtype.type((1.0 - level / np.sqrt(square)) / squares[n])
             for m in range(X.shape[1]):
-                X[n, m] = factor * pull[n, m]
+                X[n, m] = factor * np.conj(pull[n, m])
             active[n] = True
         elif active[n]:
             for m in range(X.shape[1]):
@@ -42,7 +46,7 @@ def shrink_rows(squares, lam, rho, state):
 
 
 @njit()
-def iterate(A, conjugate, squares, Y, lam, rho, state):
+def iterate(conjugate, squares, Y, lam, rho, state):
     """Make one iteration in place; return the squared norms of AX̄ - B and of the change of B."""
     N = squares.size
     real = squares.dtype.type
@@ -53,11 +57,11 @@ def iterate(A, conjugate, squares, Y, lam, rho, state):
             difference[i, m] = B[i, m] - mean[i, m] - C[i, m]
     np.dot(conjugate, difference, state.pull)
     shrink_rows(squares, lam, real(rho), state)
-    np.dot(A, X, mean)
+    np.dot(conjugate.T, X, mean)
     primal, dual = 0.0, 0.0
     for i in range(B.shape[0]):
         for m in range(B.shape[1]):
-            mean[i, m] *= share
+            mean[i, m] = share * np.conj(mean[i, m])
             new = keep * Y[i, m] + blend * (mean[i, m] + C[i, m])
             change, miss = new - B[i, m], mean[i, m] - new
             B[i, m] = new
@@ -84,8 +88,8 @@ def rebalance(rho, primal, dual, C):
 
 
 @njit()
-def solve(A, conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol):
-    """Solve one problem from X = 0, in place; return objective, relative gap and iterations done."""
+def solve(conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol):
+    """Solve one problem from conj X = 0, in place; return objective, relative gap and iterations done."""
     state = State(
         X,
         np.zeros(squares.size, np.bool_),
@@ -99,7 +103,7 @@ def solve(A, conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol)
     gap = np.inf
     done = 0
     while gap > tol and done < max_iter and not interrupted():
-        primal, dual = iterate(A, conjugate, squares, Y, lam, rho, state)
+        primal, dual = iterate(conjugate, squares, Y, lam, rho, state)
         done += 1
         if done == max_iter or (tol > 0.0 and done % CHECK_EVERY == 0):
             for i in range(R.shape[0]):
@@ -112,19 +116,22 @@ def solve(A, conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol)
 
 
 @entry()
-def solve_batch(A, conjugate, squares, Y, lam, bound, rho, adaptive, max_iter, tol):
+def solve_batch(conjugate, squares, Y, lam, bound, rho, adaptive, max_iter, tol):
     """Solve T problems.
 
-    A is (L, N), conjugate a_nᴴ (N, L), squares ‖a_n‖² (N,), Y (T, L, M), lam, a lower bound of the optimum and
+    conjugate is a_nᴴ (N, L), squares ‖a_n‖² (N,), Y (T, L, M), lam, a lower bound of the optimum and
     rho (T,). Returns X (T, N, M), objective, relative gap and n_iter, (T,).
     """
     T, _, M = Y.shape
-    X = np.zeros((T, A.shape[1], M), A.dtype)
+    X = np.zeros((T, conjugate.shape[0], M), conjugate.dtype)
     objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
     for t in range(T):
         if interrupted():
             break
         objective[t], gap[t], n_iter[t] = solve(
-            A, conjugate, squares, Y[t], lam[t], bound[t], rho[t], adaptive, X[t], max_iter, tol
+            conjugate, squares, Y[t], lam[t], bound[t], rho[t], adaptive, X[t], max_iter, tol
         )
+        for n in range(X.shape[1]):
+            for m in range(M):
+                X[t, n, m] = np.conj(X[t, n, m])
     return X, objective, gap, n_iter
