@@ -280,10 +280,12 @@ def table(rows, bins):
         }
         here = [r for r in bins if (r["case"], r["L"], r["decoder"], str(r["agree"])) == (case, L, name, "True")]
         ends = EDGES[1], EDGES[-2]
-        off = max((abs(off) for low, *_, off in calibrated(here) if ends[0] <= low < ends[1]), default=0.0)
+        # where fewer are to be expected, standard errors say little
+        judged = [off for low, n, P, _, off in calibrated(here) if ends[0] <= low < ends[1] and n * P * (1 - P) >= 1]
+        off = f"{max(map(abs, judged)):.1f}" if judged else "none"
         sure = next((active for low, _, _, active, _ in calibrated(here) if low == ends[1]), np.nan)
         rates = f"{mean['expected_error_rate']:.2g} | {mean['error_rate']:.2g}"
-        figures = f"{mean['agree']:.3f} | {off:.1f} | {sure:.5f} | {rates}"
+        figures = f"{mean['agree']:.3f} | {off} | {sure:.5f} | {rates}"
         lines.append(f"| {case} | {L} | {name} | {mine[0]['tol']} | {figures} |")
     return "\n".join(lines)
 
