@@ -51,7 +51,7 @@ RECIPES = {
     "AMP-NN, single group": {
         "committed": "amp_nn-single-group",
         "50 iterations": ({}, {}),
-        "20 iterations, slow correction": ({"U": 20}, SLOW | {"curriculum": ()}),
+        "10 iterations, slow correction": ({"U": 10}, SLOW | {"curriculum": ()}),
         "200 iterations": ({"U": 200}, {}),
     },
     "GROUP LASSO-NN, single group": {
