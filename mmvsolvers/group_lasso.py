@@ -227,7 +227,7 @@ def undo_weights(result: SolverResult, weight: NDArray[np.floating]) -> SolverRe
     with np.errstate(over="ignore", under="ignore"):
         X = result.X / weight[:, np.newaxis]
         score = row_scores(X)
-    if not np.isfinite(score).all() or (X.any(axis=-1) & (score == 0)).any():
+    if not np.isfinite(score).all() or (result.X.any(axis=-1) & (score == 0)).any():
         raise ValueError(
             f"weights must keep the powers of X within the exponents of {weight.dtype.name}; "
             f"got {weight.min():.2g} to {weight.max():.2g}"

@@ -40,3 +40,9 @@ def test_bad_weights_are_named():
         mmv.group_lasso_bcd(A, Y, weights="norm")
     with pytest.raises(ValueError, match="weights must be finite and positive; got 0"):
         mmv.group_lasso_admm(A, Y, weights=np.zeros(5))
+
+
+def test_rows_that_vanish_where_the_weights_are_undone_are_refused():
+    A, Y, _ = make_problem(5, 4, 2)
+    with pytest.raises(ValueError, match="weights must keep the powers of X within the exponents of float64"):
+        mmv.group_lasso_bcd(A * 2.0**818, Y * 2.0**-339, 2.0**-338, weights="own")
