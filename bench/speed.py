@@ -89,6 +89,10 @@ def likelihood_cases() -> Iterator[Case]:
     yield "ml_cd, 55 sweeps / textbook, 55 sweeps", fixed(A, Y), textbook, judge, 1e-6, 2
     yield "ml_cd complex64 to 1e-3 / complex128", to_tolerance(A4, Y4), to_tolerance(A, Y), judge, 1e-4, 1.5
     yield "ml_cd complex64, 55 sweeps / complex128", fixed(A4, Y4), fixed(A, Y), judge, 1e-4, 1.5
+    many = scene(1000, 150, 16, T=64)
+    A4, Y4, judge = many.A.astype(np.complex64), many.Y.astype(np.complex64), partial(likelihood, many)
+    parallel = lambda: mmv.ml_psca(A4, Y4, NOISE_VAR).score  # noqa: E731
+    yield "ml_psca complex64 to 1e-3, batch of 64 / ml_cd", parallel, to_tolerance(A4, Y4), judge, 1e-4, 0.5
 
 
 def lasso_cases() -> Iterator[Case]:

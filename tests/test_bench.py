@@ -1,4 +1,5 @@
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ from conftest import make_problem, relative_error
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import mmvsolvers as mmv
-from bench import contests, scaling, speed
+from bench import contests, race, scaling, speed
+from bench.rivals import active_set_cd, projected_gradient
 from bench.textbook import amp_mmse, covariance_lasso, group_lasso_admm, group_lasso_bcd, map_cd, ml_mmse
 
 A, Y, _ = make_problem(20, 10, 3, T=1)
 ROWS = np.ascontiguousarray(A.T)
+SAMPLE = Y[0] @ Y[0].conj().T / 3
 ALPHA = oracles.map_cd(A, Y[0], 0.1, 5)[0]
 R = oracles.covariance_lasso(A, Y[0], 2.0, 5, 0.1)
 VERSIONS = {
@@ -69,3 +72,32 @@ def test_growth_is_the_slope_between_the_upper_points():
     for row in scaling.exponents(points):
         assert (row["seconds_exponent"], row["mb_exponent"], row["mb_ci95"]) == (2.0, 1.0, 0.0)
     assert scaling.exponents(points)[0]["from"] == sizes[-4]
+
+
+@pytest.mark.parametrize(
+    "iterates", [active_set_cd.iterates, projected_gradient.iterates, projected_gradient.scaled_iterates]
+)
+def test_published_rules_end_at_the_maximum_of_the_likelihood(iterates):
+    gamma = next(islice(iterates(A, Y[0], 0.1), 1500, None))
+    assert (gamma >= 0.0).all()
+    assert oracles.largest_step(A, SAMPLE, 0.1, gamma, np.zeros(20), np.full(20, np.inf)) < 1e-4
+    wanted = oracles.negative_log_likelihood(A, Y[0], 0.1, mmv.ml_cd(A, Y[0], 0.1, tol=1e-6).score)
+    assert oracles.negative_log_likelihood(A, Y[0], 0.1, gamma) < wanted + 1e-6
+
+
+def test_the_race_s_certificate_is_the_largest_coordinate_step():
+    gamma = np.abs(ALPHA - 0.1)
+    wanted = oracles.largest_step(A, SAMPLE, race.NOISE_VAR, gamma, np.zeros(20), np.full(20, np.inf))
+    assert race.optimality(A, Y[0], gamma) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_the_race_names_what_ended_elsewhere_and_what_never_did():
+    def row(seed, seconds, objective):
+        return {"seed": seed, "s_0.0001": seconds, "objective": objective}
+
+    reference = [row("0", "1.0", "-5.0"), row("1", "1.0", "-5.0"), row("2", "1.0", "-5.0")]
+    rows = [row("0", "1.0", "-5.1"), row("1", "1.0", "-4.9"), row("2", "", "-4.0")]
+    assert race.minima(rows, reference) == "lower: seed 0; higher: seed 1"
+    assert race.minima(reference, reference) == ""
+    assert race.milliseconds(race.seconds(rows, 1e-4)) == "1e+03 (1e+03…–)"
+    assert race.milliseconds(race.seconds(rows[2:], 1e-4)) == "–"
