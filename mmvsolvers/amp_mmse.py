@@ -128,8 +128,10 @@ def amp_mmse(
     L = batch.A.shape[0]
     conjugate, strength = batch.pilots.keep(("amp_mmse", own), partial(_scaled, batch, own))
     received = (batch.Y / batch.real_dtype.type(np.sqrt(L))).astype(batch.complex_dtype, copy=False)
-    log_odds_silent, variance = np.log((1 - prob) / prob)[member], gain * strength.astype(np.float64) ** 2
-    unit = batch.per_problem("channel_var", 1.0, POSITIVE, unit=(-2, 2)).astype(np.float64)
+    # by a power of two near the largest, where products with it stay within the exponents
+    level = np.ldexp(1.0, np.frexp(gain.max())[1] - 1)
+    log_odds_silent, variance = np.log((1 - prob) / prob)[member], gain / level * strength.astype(np.float64) ** 2
+    unit = batch.per_problem("channel_var", level, POSITIVE, unit=(-2, 2)).astype(np.float64)
     X, tau2, change, n_iter, diverged = solve_in_parts(
         lambda part: kernels.amp_mmse.solve_batch(
             conjugate,

@@ -228,3 +228,11 @@ def test_without_a_penalty_least_squares_is_recognised(name, shape):
     np.testing.assert_allclose(found.objective - least, 0, atol=1.1e-5 * 0.5 * np.linalg.norm(Y) ** 2)
     gap = mmv.duality_gap(A, Y, found.X, 0.0)
     np.testing.assert_allclose(gap, found.objective - least, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_variance_near_the_largest_number_is_held_beside_strong_pilots():
+    A, Y, _ = make_problem(30, 12, 3)
+    here = mmv.amp_mmse(A * 2.0**7, Y * 2.0**319, 0.1, channel_var=2.0**1023)
+    ordinary = mmv.amp_mmse(A, Y, 0.1, channel_var=2.0 ** (1023 - 2 * (319 - 7)))
+    np.testing.assert_array_equal(here.X, np.ldexp(1.0, 319 - 7) * ordinary.X)
