@@ -164,7 +164,8 @@ def report(rows):
     lines = []
     for row in rows:
         number = {name: float(row[name]) for name in COLUMNS[5:] if name != "solver" and row.get(name)}
-        error = f"{number['error_rate']:.5f} ± {number['error_width']:.5f}"
+        digits = 5 if number["error_rate"] > 1e-4 else 6
+        error = f"{number['error_rate']:.{digits}f} ± {number['error_width']:.{digits}f}"
         error_less = f"{number['error_difference']:+.5f} ± {number['error_difference_width']:.5f} ({row['solver']})"
         mse = f"{number['mse']:.4f}" if "mse" in number else ""
         if "mse_width" in number:
