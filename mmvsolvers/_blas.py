@@ -94,7 +94,7 @@ class _Launches:
                 threads = [(library, library.get_num_threads()) for library in _libraries()]
                 self.limits = [(library, limit) for library, limit in threads if limit != 1]
                 for library, _ in self.limits:
-                    library.set_num_threads(1)
+                    _limit(library, 1)
             self.depth += 1
 
     def release_blas(self) -> None:
@@ -114,7 +114,12 @@ class _Launches:
 
 def _restore(limits: list[tuple[LibController, int]]) -> None:
     for library, limit in limits:
-        library.set_num_threads(limit)
+        _limit(library, limit)
+
+
+def _limit(library: LibController, limit: int) -> None:
+    # threadpoolctl obeys the thread that was first to set a limit, and silently no other; here they are counted
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(limit)
 
 
 def _layer() -> str | None:

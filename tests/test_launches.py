@@ -47,6 +47,23 @@ def test_python_threads_agree_and_leave_the_thread_limits():
     assert limits() == before
 
 
+def test_every_python_thread_holds_the_blas_and_lets_go_of_it():
+    with one_blas_thread():
+        pass
+    before = limits()
+    found = []
+
+    def work():
+        with one_blas_thread():
+            found.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert set(found) == {1}
+    assert limits() == before
+
+
 def test_an_exception_leaves_the_thread_limits():
     with one_blas_thread():
         pass

@@ -168,6 +168,8 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             # Numba would compile once more for every constant that a variable begins with
             return call_template([unliteral(one) for one in arguments], {key: unliteral(named[key]) for key in named})
 
+        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return function
         dispatcher = numba.njit(**options)(function)
         call_template, dispatcher.get_call_template = dispatcher.get_call_template, of_any_number
         # Numba would jump to the null pointer
