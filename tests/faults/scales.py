@@ -266,8 +266,10 @@ def main():
     parser.add_argument("--draws", type=int, default=20, help="of every solver in every precision")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--case", action="append", choices=CASES)
+    parser.add_argument("--dtype", action="append", choices=[np.dtype(dtype).name for dtype in DTYPES])
     options = parser.parse_args()
-    outcomes, faults = run(options.draws, options.seed, options.case or tuple(CASES))
+    dtypes = [dtype for dtype in DTYPES if np.dtype(dtype).name in (options.dtype or [np.dtype(dtype).name])]
+    outcomes, faults = run(options.draws, options.seed, options.case or tuple(CASES), dtypes)
     for name in options.case or CASES:
         print(f"{name}: " + ", ".join(f"{n} {what}" for (of, what), n in sorted(outcomes.items()) if of == name))
     print("\n".join(faults))
