@@ -221,7 +221,7 @@ class AMPNN(AutoEncoder):
         Iterations; with none the correction part sees the received signals.
     V : int, default 3
         Layers of the correction part.
-    damping : float or "adaptive", default "adaptive"
+    damping, averaged
         See `AMP`.
     width, residual, learn_pilots, correction
         As in `GroupLassoNN`.
@@ -243,12 +243,13 @@ class AMPNN(AutoEncoder):
         U: int = 50,
         V: int = 3,
         damping: float | str = "adaptive",
+        averaged: float = 0.8,
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,
         correction: Network | None = None,
     ) -> None:
-        approximation = AMP(U, activity_prob, damping=damping) if U else Received()
+        approximation = AMP(U, activity_prob, damping=damping, averaged=averaged) if U else Received()
         super().__init__(encoder_of(A, learn_pilots), signal_decoder(A, approximation, V, width, residual, correction))
 
 

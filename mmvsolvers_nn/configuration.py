@@ -17,16 +17,16 @@ from mmvsolvers.codec import check_format, decode, encode, find_object, object_n
 from mmvsolvers.loading import load_object
 from mmvsolvers.pilots import PILOTS
 from mmvsolvers.scenario import Scenario
-from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
+from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, UNIT_INTERVAL, as_choice, as_count, as_scalar
 from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.initial import GROUP_PILOTS, activity_correlation, initial_pilots
 from mmvsolvers_nn.schemes import find_scheme
 
 # Raised whenever a reader of an older format would misread a newer text. Texts of the first, some without a number, say
-# all options of all schemes.
-FORMAT = 2
+# all options of all schemes; those of the second are of an AMP-NN that does not average.
+FORMAT = 3
 # The fields of an architecture that not all schemes have.
-_OPTIONS = ("U", "V", "residual", "lam", "rho", "damping")
+_OPTIONS = ("U", "V", "residual", "lam", "rho", "damping", "averaged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ class Architecture:
         λ and ρ that GROUP LASSO-NN starts from.
     damping : float or "adaptive"
         Damping of AMP-NN, and that coupled AMP-NN starts from.
+    averaged : float
+        Share of AMP-NN's iterations, the last ones, whose signals are averaged.
     coupling : {"none", "correlation"}
         What the devices of a coupled scheme tell each other at the start: nothing, or how much their activities are
         correlated in samples of the scenario.
@@ -79,6 +81,7 @@ class Architecture:
     lam: float | None = None
     rho: float | None = None
     damping: float | str | None = None
+    averaged: float | None = None
     coupling: str = "none"
     prior: str = "average"
     correction: str | Callable[[int, int], Any] | None = None
@@ -107,6 +110,8 @@ class Architecture:
                 as_scalar(name, getattr(self, name), POSITIVE)
         if self.damping is not None and not self.damping == scheme.options["damping"] == "adaptive":
             as_scalar("damping", self.damping, FRACTION)
+        if self.averaged is not None:
+            as_scalar("averaged", self.averaged, UNIT_INTERVAL)
         if self.correction is not None:
             name = self.correction if isinstance(self.correction, str) else object_name(self.correction)
             if not callable(find_object(name)):
@@ -295,7 +300,7 @@ class Configuration:
             check_format("configuration", fields.get("format", 0), FORMAT)
             return cls(
                 scenario=decode(fields["scenario"]),
-                architecture=Architecture(**_without_foreign(fields["architecture"], fields.get("format", 0))),
+                architecture=Architecture(**_as_of_today(fields["architecture"], fields.get("format", 0))),
                 optimisation=Optimisation(**fields["optimisation"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -352,12 +357,15 @@ def _build(configuration: Configuration, A: NDArray[np.inexact], noise_var: floa
     return model
 
 
-def _without_foreign(architecture: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Leave out options that the scheme has not; the first format has them, without effect."""
+def _as_of_today(architecture: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Return the fields of an architecture of a format, whose number is ``number``, as they are written today.
+
+    The first format has options that the scheme has not, without effect, and those before the third average nothing.
+    """
     options = find_scheme(architecture["scheme"]).options
-    return {
-        name: value for name, value in architecture.items() if number > 1 or name not in _OPTIONS or name in options
-    }
+    known = {name: value for name, value in architecture.items() if name not in _OPTIONS or name in options}
+    fields = known if number < 2 else dict(architecture)
+    return {"averaged": 0.0} | fields if number < 3 and "averaged" in options else fields
 
 
 def _portable(scheme: str) -> str:

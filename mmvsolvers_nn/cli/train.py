@@ -46,6 +46,10 @@ def train(
     damping: Annotated[
         str | None, typer.Option(help=f"Damping of {_of('damping')}: a number or adaptive [the scheme's].")
     ] = None,
+    averaged: Annotated[
+        float | None,
+        typer.Option(help=f"Share of the iterations of {_of('averaged')}, the last ones, that are averaged [0.8]."),
+    ] = None,
     coupling: Annotated[
         str, typer.Option("--start-coupling", help="What a coupling starts from: none, or the activities' correlation.")
     ] = "none",
@@ -115,6 +119,7 @@ def train(
             lam=lam,
             rho=rho,
             damping=None if damping is None else value_of(damping),
+            averaged=averaged,
             coupling=coupling,
             prior=prior,
             correction=None if correction is None else load_object(correction),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import NamedTuple
 
 import torch
@@ -26,6 +27,7 @@ def amp_mmse(
     onsager: str = "matrix",
     column_scaling: str = "own",
     coupling: Tensor | None = None,
+    averaged: int = 1,
     n_iter: int,
     start: tuple[Tensor, ...] | None = None,
 ) -> Recovery:
@@ -52,6 +54,9 @@ def amp_mmse(
         What devices tell each other: with C the log-odds of device n are logit ε(n) + LLR_n + Σ_m C_nm LLR_m, where
         LLR_m is the log-likelihood ratio of m's own row, within ±40 in the sum. Ones between the devices of a group
         that is active as a whole make its posterior probability exact, see [2]_. None is C = 0, independent devices.
+    averaged : int
+        How many of the last iterates are averaged. Where AMP has not converged it circles around what it knows, and
+        their mean errs less than any one of them.
     n_iter : int
         Number of iterations.
     start : tuple of Tensor, optional
@@ -105,9 +110,13 @@ def amp_mmse(
         None if coupling is None else problems.pairs("coupling", coupling),
     )
     iterate = model.first(share) if start is None else Iterate.of(problems, start, None if adaptive else share)
-    for _ in range(as_count("n_iter", n_iter, at_least=0)):
+    n_iter, averaged = as_count("n_iter", n_iter, at_least=0), as_count("averaged", averaged)
+    last = deque([iterate.X], maxlen=max(min(averaged, n_iter), 1))
+    for _ in range(n_iter):
         iterate = model.advance(iterate, adaptive)
-    X = torch.where(mean_power(iterate.R) <= iterate.start, iterate.X, iterate.best) / strength
+        last.append(iterate.X)
+    average = torch.stack([*last]).mean(dim=0)
+    X = torch.where(mean_power(iterate.R) <= iterate.start, average, iterate.best) / strength
     score = squared_rows(X, 1) / problems.M
     return Recovery(problems.batched(X.mT), problems.batched(score), iterate.state(problems))
 

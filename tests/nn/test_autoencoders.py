@@ -30,7 +30,8 @@ def unrolled(scheme: str, A: torch.Tensor, Y: torch.Tensor, U: int) -> functiona
     if scheme == "group_lasso_nn":
         return functional.group_lasso_admm(A, Y, 2.0, rho=1.0, n_iter=U)
     if SCHEMES[scheme].unrolls == "amp_mmse":
-        return functional.amp_mmse(A, Y, 0.2, damping=SCHEMES[scheme].options["damping"], n_iter=U)
+        averaged = round(SCHEMES[scheme].options.get("averaged", 0) * U) or 1
+        return functional.amp_mmse(A, Y, 0.2, damping=SCHEMES[scheme].options["damping"], averaged=averaged, n_iter=U)
     if scheme == "psca_nn":
         return functional.map_psca(A, Y, 0.05, 0.2, step=1.0, n_iter=U)
     return functional.map_cd(A, Y, 0.05, 0.2, n_iter=U)
@@ -248,7 +249,7 @@ def test_an_own_network_that_does_not_fit_is_refused():
     ("scheme", "option", "message"),
     [
         ("covariance_nn", {"U": 2}, "U is no option of NN, which has V"),
-        ("amp_nn", {"lam": 1.0}, "lam is no option of AMP-NN, which has U, V, residual, damping"),
+        ("amp_nn", {"lam": 1.0}, "lam is no option of AMP-NN, which has U, V, residual, damping, averaged"),
         ("map_nn", {"damping": 0.5}, "damping is no option of MAP-NN"),
         ("amp_nn", {"coupling": "correlation"}, "coupling must be 'none' for AMP-NN; got 'correlation'"),
         ("covariance_nn", {"prior": "true"}, "prior must be 'average' for NN; got 'true'"),
@@ -268,6 +269,14 @@ def test_the_first_format_said_all_options_of_all_schemes():
         Configuration.from_json(json.dumps(fields))
     for fields["format"] in (0, 1):
         assert Configuration.from_json(json.dumps(fields)).to_json() == text
+
+
+def test_before_the_third_format_amp_nn_did_not_average():
+    fields = json.loads(Configuration(scenario=SCENARIO, architecture=Architecture(scheme="amp_nn")).to_json())
+    assert fields["architecture"].pop("averaged") == 0.8
+    assert Configuration.from_json(json.dumps(fields)).architecture.averaged == 0.8
+    for fields["format"] in (1, 2):
+        assert Configuration.from_json(json.dumps(fields)).architecture.averaged == 0.0
 
 
 def test_a_configuration_keeps_the_own_network_by_its_name():

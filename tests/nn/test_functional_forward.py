@@ -43,6 +43,15 @@ def test_amp_options_agree_with_numpy(option):
     assert cases.error_ratio(found.X, torch.as_tensor(expected.X)) < 1e-9
 
 
+def test_amp_averages_its_last_iterates():
+    A, Y = cases.problem(30, 15, 4, (3,), torch.complex128)
+    last = [cases.functional.amp_mmse(A, Y, 0.2, n_iter=n).X for n in (1, 2, 3, 4)]
+    for averaged in (1, 2, 3, 4, 9):
+        found = cases.functional.amp_mmse(A, Y, 0.2, averaged=averaged, n_iter=4)
+        assert cases.error_ratio(found.X, torch.stack(last[-averaged:]).mean(dim=0)) < 1e-12
+    assert cases.functional.amp_mmse(A, Y, 0.2, averaged=2, n_iter=0).X.abs().max() == 0
+
+
 @pytest.mark.filterwarnings("ignore::mmvsolvers.DivergenceWarning")
 def test_diverging_amp_returns_the_same_iterate():
     A, Y = cases.problem(40, 5, 4, (3,), torch.complex128)
