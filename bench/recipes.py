@@ -30,12 +30,12 @@ INDEPENDENT, SINGLE = mmv.IndependentActivity(0.1, ratio=3.0), mmv.SingleActiveG
 GROUPS, RARE = mmv.GroupActivity(0.1, n_groups=20), mmv.IndependentActivity(0.05, ratio=3.0)
 
 # Scheme, activity, pilot length, solver, and what all recipes of a case share: architecture, optimisation.
-AMP = {"U": 50, "prior": "true"}, {"learning_rate": 0.03, "n_train": 4800, "curriculum": ((10, 19),)}
+AMP = {"U": 50, "averaged": False, "prior": "true"}, {"learning_rate": 0.03, "n_train": 4800, "curriculum": ((10, 19),)}
 LASSO = {"U": 100, "rho": 1.5}, {"learning_rate": 0.03, "n_train": 4800, "curriculum": ((30, 19),)}
 MAP = {"U": 20, "prior": "true"}, {"learning_rate": 0.004, "n_train": 3840, "curriculum": ((8, 19),)}
 CASES = {
     "AMP-NN, independent": ("amp_nn", INDEPENDENT, 12, "amp_mmse", *AMP),
-    "AMP-NN, single group": ("amp_nn", SINGLE, 12, "amp_mmse", {"U": 50}, AMP[1]),
+    "AMP-NN, single group": ("amp_nn", SINGLE, 12, "amp_mmse", {"U": 50, "averaged": False}, AMP[1]),
     "GROUP LASSO-NN, single group": ("group_lasso_nn", SINGLE, 12, "group_lasso_bcd", *LASSO),
     "GROUP LASSO-NN, independent": ("group_lasso_nn", INDEPENDENT, 12, "group_lasso_bcd", *LASSO),
     "MAP-NN, independent": ("map_nn", INDEPENDENT, 12, "map_cd", *MAP),
@@ -46,13 +46,17 @@ CASES = {
 }
 # At 0.03, the rate of the pilots, all units of a correction part's last hidden layer fall silent, for good.
 SLOW = {"correction_learning_rate": 0.001}
+# Where AMP does not converge it circles: a mean of its iterates errs less than any of them.
+MEAN = {"averaged": True}
 # What each recipe changes; or the name of weights that are there.
 RECIPES = {
     "AMP-NN, single group": {
         "committed": "amp_nn-single-group",
         "50 iterations": ({}, {}),
-        "10 iterations, slow correction": ({"U": 10}, SLOW | {"curriculum": ()}),
         "200 iterations": ({"U": 200}, {}),
+        "averaged": (MEAN, {}),
+        "averaged, slow correction": (MEAN, SLOW),
+        "averaged, 20 iterations": (MEAN | {"U": 20}, SLOW | {"curriculum": ()}),
     },
     "GROUP LASSO-NN, single group": {
         "committed": "group_lasso_nn-single-group",
@@ -67,10 +71,8 @@ RECIPES = {
     "GROUP LASSO-NN, independent": {"committed": "group_lasso_nn-independent"},
     "AMP-NN, independent": {
         "committed": "amp_nn-independent",
-        "200 iterations": ({"U": 200}, {}),
-        "50 iterations, slow correction": ({}, SLOW | {"curriculum": (), "n_train": 1280}),
-        "50 iterations": ({}, {}),
-        "200 iterations, no correction": ({"U": 200, "V": 0}, {}),
+        "averaged": (MEAN, {}),
+        "averaged, slow correction": (MEAN, SLOW),
     },
     "MAP-NN, independent": {"committed": "map_nn-independent"},
     "MAP-NN, groups": {"committed": "map_nn-groups"},

@@ -31,7 +31,7 @@ COLUMNS = (
 # Couplings start from the correlation of 10,000 activities, as a log of the past shows them; pilots from random ones.
 ARCHITECTURES = {
     "coupled_mmse_nn": {"coupling": "correlation"},
-    "amp_nn": {"U": 50},
+    "amp_nn": {"U": 50, "averaged": False},
 }
 TRAINING = {
     "fresh": True,

@@ -243,7 +243,7 @@ class AMPNN(AutoEncoder):
         U: int = 50,
         V: int = 3,
         damping: float | str = "adaptive",
-        averaged: float = 0.8,
+        averaged: bool = True,
         width: int | None = None,
         residual: bool = True,
         learn_pilots: bool = True,

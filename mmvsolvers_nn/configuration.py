@@ -17,7 +17,7 @@ from mmvsolvers.codec import check_format, decode, encode, find_object, object_n
 from mmvsolvers.loading import load_object
 from mmvsolvers.pilots import PILOTS
 from mmvsolvers.scenario import Scenario
-from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, UNIT_INTERVAL, as_choice, as_count, as_scalar
+from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
 from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.initial import GROUP_PILOTS, activity_correlation, initial_pilots
 from mmvsolvers_nn.schemes import find_scheme
@@ -53,8 +53,8 @@ class Architecture:
         λ and ρ that GROUP LASSO-NN starts from.
     damping : float or "adaptive"
         Damping of AMP-NN, and that coupled AMP-NN starts from.
-    averaged : float
-        Share of AMP-NN's iterations, the last ones, whose signals are averaged.
+    averaged : bool
+        Whether AMP-NN averages its iterates.
     coupling : {"none", "correlation"}
         What the devices of a coupled scheme tell each other at the start: nothing, or how much their activities are
         correlated in samples of the scenario.
@@ -81,7 +81,7 @@ class Architecture:
     lam: float | None = None
     rho: float | None = None
     damping: float | str | None = None
-    averaged: float | None = None
+    averaged: bool | None = None
     coupling: str = "none"
     prior: str = "average"
     correction: str | Callable[[int, int], Any] | None = None
@@ -110,8 +110,6 @@ class Architecture:
                 as_scalar(name, getattr(self, name), POSITIVE)
         if self.damping is not None and not self.damping == scheme.options["damping"] == "adaptive":
             as_scalar("damping", self.damping, FRACTION)
-        if self.averaged is not None:
-            as_scalar("averaged", self.averaged, UNIT_INTERVAL)
         if self.correction is not None:
             name = self.correction if isinstance(self.correction, str) else object_name(self.correction)
             if not callable(find_object(name)):
@@ -365,7 +363,7 @@ def _as_of_today(architecture: Mapping[str, Any], number: int) -> dict[str, Any]
     options = find_scheme(architecture["scheme"]).options
     known = {name: value for name, value in architecture.items() if name not in _OPTIONS or name in options}
     fields = known if number < 2 else dict(architecture)
-    return {"averaged": 0.0} | fields if number < 3 and "averaged" in options else fields
+    return {"averaged": False} | fields if number < 3 and "averaged" in options else fields
 
 
 def _portable(scheme: str) -> str:

