@@ -21,8 +21,9 @@ recipe() {
         --fresh --batch-size 64 --clip-norm 1 --schedule cosine --max-epochs 20 --patience 20 "$@"
 }
 
-recipe amp_nn single-group --U 50 --curriculum 10:19 --learning-rate 0.03 --train-samples 5760
-recipe amp_nn independent --start-prior true --U 50 --curriculum 10:19 --learning-rate 0.03 --train-samples 9600 --patience 25
+recipe amp_nn single-group --U 50 --curriculum 10:19 --learning-rate 0.03 --correction-learning-rate 0.001 --train-samples 9600
+recipe amp_nn independent --start-prior true --U 50 --curriculum 10:19 --learning-rate 0.03 --correction-learning-rate 0.001 \
+    --train-samples 9600
 recipe group_lasso_nn single-group --U 30 --rho 1.5 --learning-rate 0.003 --pilot-learning-rate 0.03 \
     --correction-learning-rate 0.001 --train-samples 4800
 recipe group_lasso_nn independent --U 100 --curriculum 30:19 --rho 1.5 --learning-rate 0.01 --train-samples 6400 --patience 25

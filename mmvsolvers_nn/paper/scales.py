@@ -102,7 +102,10 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 {
                     100: {
                         "group_lasso_nn": Recipe({"U": 100, "rho": 1.5}, short_training(1500, 64, 0.01, U=30)),
-                        "amp_nn": Recipe({"U": 50, "averaged": True}, short_training(1800, 64, 0.03, U=10)),
+                        "amp_nn": Recipe(
+                            {"U": 50, "averaged": True},
+                            short_training(1800, 64, 0.03, U=10, correction_learning_rate=1e-3),
+                        ),
                         "covariance_nn": Recipe({}, short_training(12000, 64, 0.003)),
                         "map_nn": Recipe({"U": 20}, short_training(1200, 64, 0.004, U=8)),
                     },
