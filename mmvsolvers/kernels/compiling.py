@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from llvmlite.binding import Linkage
-from llvmlite.binding.newpassmanagers import create_new_function_pass_manager
+from llvmlite.binding import Linkage, newpassmanagers
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
@@ -113,8 +112,12 @@ class _Library(JITCodeLibrary):
     def _optimize_functions(self, module: Any) -> None:
         # Numba does all that it can here, to no end: it is done again with the short functions taken in. Variables
         # must be values by then, or loops stay scalar.
+        if not hasattr(self._codegen, "_pass_builder"):
+            # an LLVM before 20 has other passes
+            super()._optimize_functions(module)
+            return
         module.data_layout = self._codegen._data_layout
-        passes = create_new_function_pass_manager()
+        passes = newpassmanagers.create_new_function_pass_manager()
         passes.add_sroa_pass()
         passes.add_simplify_cfg_pass()
         builder = self._codegen._pass_builder()
