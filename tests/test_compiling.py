@@ -115,3 +115,21 @@ def test_parts_are_compiled_into_their_callers_alone(folder):
     assert before == ["True", "2", "1"]
     after = "import kernel, other; kernel.kernel(1.0)\ntry: other.addend()\nexcept TypeError: print('no');\n"
     assert call(folder, after)[0] == "no"
+
+
+@pytest.mark.parametrize("long", [0, 10**9], ids=["apart", "within callers"])
+def test_long_and_short_functions_are_put_together(folder, long):
+    """Those too that the entry does not call itself, and that several call."""
+    other = "from compiling import njit\n@njit()\ndef double(x):\n    return 2 * x\n"
+    other += "@njit()\ndef quadruple(x):\n    return double(double(x))\n"
+    (folder / "other.py").write_text(other + "@njit()\ndef many(x):\n    return quadruple(double(x))\n")
+    kernel = "from compiling import entry\nfrom other import many, quadruple\n"
+    (folder / "kernel.py").write_text(kernel + "@entry()\ndef kernel(x):\n    return many(x) + quadruple(x)\n")
+    before = f"import compiling; compiling.LONG = {long};"
+    assert call(folder, before) == ["12", "0"]
+    assert call(folder, before) == ["12", "1"]
+
+
+def test_compiling_leaves_numba_and_the_collector_as_they_were(folder):
+    before = "import gc, kernel; from numba.core.compiler import Flags; values = Flags.values; kernel.kernel(1.0);"
+    assert call(folder, before + "print(gc.isenabled(), Flags.values is values);") == ["True", "True", "2", "0"]

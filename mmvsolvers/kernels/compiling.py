@@ -1,23 +1,29 @@
 """How all kernels are compiled, and where compiled code is kept."""
 
 import ast
+import gc
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numba
+from llvmlite.binding import Linkage, newpassmanagers
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, register_pass
 from numba.core.registry import cpu_target
 from numba.core.typed_passes import AnnotateTypes
 from numba.core.types import unliteral
+
+# Functions of more than so many characters of LLVM's assembly are never put into their callers: most of LLVM's time
+# went into them, over and over.
+LONG = 20_000
 
 
 @cache
@@ -85,7 +91,42 @@ class KernelCache(FunctionCache):
             return
 
 
-class PartLibrary(JITCodeLibrary):
+class _Library(JITCodeLibrary):
+    """The code of a function and of the short ones that it calls.
+
+    Numba puts into it all that is called, down to the last, and optimises that once more. What is too long to become a
+    part of its caller's loops stands apart here until it is put together.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.called: list[Any] = []
+
+    def add_linking_library(self, library: Any) -> None:
+        """Take in the code of a function that this one calls, if it is short."""
+        library._ensure_finalized()
+        self.called.append(library)
+        if not _is_long(library):
+            super().add_linking_library(library)
+
+    def _optimize_functions(self, module: Any) -> None:
+        # Numba does all that it can here, to no end: it is done again with the short functions taken in. Variables
+        # must be values by then, or loops stay scalar.
+        if not hasattr(self._codegen, "_pass_builder"):
+            # an LLVM before 20 has other passes
+            super()._optimize_functions(module)
+            return
+        module.data_layout = self._codegen._data_layout
+        passes = newpassmanagers.create_new_function_pass_manager()
+        passes.add_sroa_pass()
+        passes.add_simplify_cfg_pass()
+        builder = self._codegen._pass_builder()
+        for function in module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+
+
+class PartLibrary(_Library):
     """The code of a function that only other compiled functions call: never turned into machine code by itself.
 
     Numba translates a function with all that it calls once for every function on the way down. Here this happens once,
@@ -103,6 +144,12 @@ class PartLibrary(JITCodeLibrary):
         """Where Numba puts the environment of a function that it has translated."""
         return self._Codegen
 
+    @cached_property
+    def is_long(self) -> bool:
+        """Whether the function is too long to be a part of another."""
+        own = [function for function in self.get_defined_functions() if function.linkage == Linkage.external]
+        return max(len(str(function)) for function in own) > LONG
+
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
         self._finalized = True
@@ -113,6 +160,33 @@ class PartLibrary(JITCodeLibrary):
         return 0
 
 
+class EntryLibrary(_Library):
+    """The code of a function that Python calls, and in the end of all that it calls."""
+
+    def _optimize_final_module(self) -> None:
+        super()._optimize_final_module()
+        for library in filter(_is_long, _callers_first(self)):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+
+
+def _is_long(library: Any) -> bool:
+    return isinstance(library, PartLibrary) and library.is_long
+
+
+def _callers_first(library: Any) -> list[Any]:
+    """Return a library and all below it, each after those that call it: what nobody calls yet would not be linked."""
+    found: dict[Any, None] = {}
+
+    def visit(one: Any) -> None:
+        if one not in found:
+            for called in getattr(one, "called", ()):
+                visit(called)
+            found[one] = None
+
+    visit(library)
+    return list(found)[::-1]
+
+
 @register_pass(mutates_CFG=False, analysis_only=True)
 class _IntoOwnLibrary(LoweringPass):
     _name = "into_own_library"
@@ -121,7 +195,7 @@ class _IntoOwnLibrary(LoweringPass):
         super().__init__()
 
     def run_pass(self, state: Any) -> bool:
-        state.library = JITCodeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = EntryLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         return True
 
@@ -139,6 +213,21 @@ def _parts_only(context: Any) -> Iterator[None]:
         del codegen._library_class, context.create_cfunc_wrapper
 
 
+@contextmanager
+def _in_haste() -> Iterator[None]:
+    """Spare Numba a tenth of its time: looks for garbage among all that it makes, and comparisons of its options."""
+    collecting, values = gc.isenabled(), Flags.values
+    defaults = {name: option.default for name, option in Flags.options.items()}
+    gc.disable()
+    Flags.values = lambda flags: defaults | flags._values  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Flags.values = values  # type: ignore[method-assign]
+        if collecting:
+            gc.enable()
+
+
 class _EntryCompiler(CompilerBase):
     """Compiles a function for Python, and all that it calls, Numba's own functions too, into parts of it."""
 
@@ -149,7 +238,7 @@ class _EntryCompiler(CompilerBase):
         return [passes]
 
     def _compile_core(self) -> Any:
-        with global_compiler_lock, _parts_only(cpu_target.target_context):
+        with global_compiler_lock, _parts_only(cpu_target.target_context), _in_haste():
             return super()._compile_core()
 
 

@@ -13,7 +13,16 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.shared import gather_rows, real_inner, squared_norm, subtract
+from mmvsolvers.kernels.shared import (
+    ascending,
+    conjugated,
+    everyone,
+    gather_rows,
+    positive,
+    real_inner,
+    squared_norm,
+    subtract,
+)
 
 # Devices a block.
 BLOCK = 32
@@ -55,7 +64,7 @@ def gram_sweep(pilots, devices, lam, state):
     for n in devices:
         change = step(n, state.gradient[n], pilots.squares[n], lam, state.r)
         if change != 0.0:
-            largest = max(largest, abs(change) * pilots.squares[n] ** 2)
+            largest = max(largest, abs(change) * pilots.squares[n] * pilots.squares[n])
             if not pilots.known[n]:
                 if interrupted():
                     break
@@ -89,10 +98,11 @@ def residual_sweep(pilots, devices, lam, state):
             n = block[k]
             change[k] = step(n, gradient[k], pilots.squares[n], lam, state.r)
             if change[k] != 0.0:
-                largest = max(largest, abs(change[k]) * pilots.squares[n] ** 2)
+                largest = max(largest, abs(change[k]) * pilots.squares[n] * pilots.squares[n])
                 inner = np.dot(conjugate[k + 1 :], rows[k])
                 for i in range(inner.size):
-                    gradient[k + 1 + i] -= (inner[i].real ** 2 + inner[i].imag ** 2) * change[k]
+                    p = inner[i]
+                    gradient[k + 1 + i] -= (p.real * p.real + p.imag * p.imag) * change[k]
         for k in range(block.size):
             for i in range(rows.shape[1]):
                 conjugate[k, i] *= conjugate.real.dtype.type(change[k])
@@ -132,7 +142,7 @@ def residual_trace(pilots, power, r):
 @njit()
 def set_residual(pilots, sample, state):
     """Set E = YYᴴ/M - σ²I - A diag(r) Aᴴ."""
-    active = np.flatnonzero(state.r)
+    active = positive(state.r)
     rows, weighted = gather_rows(pilots.rows, active), gather_rows(pilots.conjugate, active)
     for k in range(active.size):
         for i in range(weighted.shape[1]):
@@ -191,10 +201,10 @@ def objective(pilots, sample, lam, state):
 @njit()
 def sample_covariance(Y):
     """Return YYᴴ/M."""
-    sample = np.dot(Y, np.conj(Y).T)
+    sample = np.dot(Y, conjugated(Y).T)
     for i in range(sample.shape[0]):
         for j in range(sample.shape[0]):
-            sample[i, j] /= Y.real.dtype.type(Y.shape[1])
+            sample[i, j] *= Y.real.dtype.type(1.0 / Y.shape[1])
     return sample
 
 
@@ -209,6 +219,27 @@ def first_gradients(pilots, Y, noise_var):
 
 
 @njit()
+def steepest_first(gradient):
+    """Return the devices in descending order of their gradients."""
+    keys = np.empty(gradient.size)
+    for n in range(gradient.size):
+        keys[n] = -gradient[n]
+    return ascending(keys)
+
+
+@njit()
+def active_in(order, r):
+    """Return the devices of positive r, in the given order."""
+    active = np.empty(order.size, np.int64)
+    count = 0
+    for k in range(order.size):
+        if r[order[k]] > 0.0:
+            active[count] = order[k]
+            count += 1
+    return active[:count]
+
+
+@njit()
 def solve(pilots, Y, noise, lam, r, max_iter, tol):
     """Solve one problem from r (N,) = 0, in place; ``noise`` as in State. Return objective, relative gap and sweeps."""
     sample, power = sample_covariance(Y), 0.0
@@ -216,17 +247,17 @@ def solve(pilots, Y, noise, lam, r, max_iter, tol):
         power += sample[i, i].real
     state = State(r, first_gradients(pilots, Y, noise[0]), np.empty_like(sample), noise)
     # Likeliest first: fewer devices move, and the answer is free of their numbering.
-    everyone = np.arange(r.size) if tol == 0.0 else np.argsort(-state.gradient)
+    order = everyone(r.size) if tol == 0.0 else steepest_first(state.gradient)
     value, gap = objective(pilots, sample, lam, state), duality_gap(pilots, power, lam, state)
     done = 0
     while done < max_iter and (gap > tol * value or tol == 0.0):
-        largest = sweep(pilots, everyone, lam, state)
+        largest = sweep(pilots, order, lam, state)
         if interrupted():
             break
         move_noise(pilots, power, state)
         done += 1
         if tol > 0.0:
-            active = everyone[r[everyone] > 0.0]
+            active = active_in(order, r)
             for _ in range(min(ACTIVE_SWEEPS, max_iter - done)):
                 done += 1
                 steps = sweep(pilots, active, lam, state)

@@ -329,7 +329,10 @@ def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
         objective_ahead, gap_ahead = certificate(pilots.conjugate, Y, lam, bound, X_ahead, R_ahead, lengths)
         if objective_ahead < objective:
             subtract(state.R, R_ahead)
-            state.moved[0] += np.sqrt(squared_norm(state.R.ravel()))
+            square = 0.0
+            for i in range(Y.shape[0]):
+                square += squared_norm(state.R[i])
+            state.moved[0] += np.sqrt(square)
             copy_into(X, X_ahead)
             copy_into(state.R, R_ahead)
             if gap_ahead <= target:

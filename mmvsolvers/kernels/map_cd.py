@@ -83,11 +83,21 @@ def coordinate_step(q, r, value, log_odds, upper):
 
 
 @njit()
+def prior_in(unit, log_odds, upper):
+    """Return the prior of a problem, one of whose ``value`` is worth ``unit``."""
+    prior = Prior(np.empty_like(log_odds), np.empty_like(upper))
+    for n in range(upper.size):
+        prior.log_odds[n] = log_odds[n] * unit
+        prior.upper[n] = upper[n] / unit
+    return prior
+
+
+@njit()
 def stays_silent(n, column_norms, prior, state):
     """Tell whether device n, silent now, provably has no reason to move."""
     if state.value[n] > 0.0 or prior.log_odds[n] > 0.0:
         return False
-    q = state.q[n] - column_norms[n] ** 2 * (state.moved[0] - state.seen[n])
+    q = state.q[n] - column_norms[n] * column_norms[n] * (state.moved[0] - state.seen[n])
     root_r = state.root_r[n] + column_norms[n] * (state.moved[1] - state.seen_y[n])
     return q - prior.log_odds[n] > root_r * root_r
 
@@ -307,7 +317,7 @@ def whitener(rows, noise_var):
         for i in range(L):
             diagonal = root[i, i].real
             length = np.sqrt(diagonal * diagonal + x[i].real * x[i].real + x[i].imag * x[i].imag)
-            cosine, sine = diagonal / length, x[i] / length
+            cosine, sine = diagonal / length, x[i] * (1.0 / length)
             for j in range(i, L):
                 kept = root[j, i]
                 root[j, i] = cosine * kept + np.conj(sine) * x[j]
@@ -319,7 +329,7 @@ def whitener(rows, noise_var):
             for k in range(j + 1):
                 inverse[i, k] -= root[i, j] * inverse[j, k]
         for k in range(i):
-            inverse[i, k] /= root[i, i].real
+            inverse[i, k] *= inverse[i, i].real
     return inverse
 
 
@@ -371,7 +381,8 @@ def step_error(column_norms, state, rebuilt_at):
     worst = 0.0
     for n in range(state.value.size):
         if state.value[n] > 0.0:
-            worst = max(worst, column_norms[n] ** 2 / state.q[n]) if state.q[n] > 0.0 else np.inf
+            power = column_norms[n] * column_norms[n]
+            worst = max(worst, power / state.q[n]) if state.q[n] > 0.0 else np.inf
     error = np.finfo(state.value.dtype).eps * (state.moved[0] - rebuilt_at)
     return error * worst if error > 0.0 else 0.0
 
@@ -383,7 +394,7 @@ def likeliest_first(AT, Y, column_norms):
     # the norms of a_nᵀY* are those of a_nᴴY
     matched = np.dot(AT, conjugated(Y))
     for n in range(score.size):
-        score[n] = -squared_norm(matched[n]) / column_norms[n] ** 2
+        score[n] = -squared_norm(matched[n]) / (column_norms[n] * column_norms[n])
     return ascending(score)
 
 
@@ -486,7 +497,7 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     for t in range(T):
         if interrupted():
             break
-        prior = Prior(log_odds * unit[t], upper / unit[t])
+        prior = prior_in(unit[t], log_odds, upper)
         objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], noise_var[t], column_norms, prior, max_iter, tol, value[t]
         )

@@ -12,8 +12,8 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.map_cd import Prior, coordinate_step
-from mmvsolvers.kernels.shared import REORDER, conjugated, positive, squared_norm
+from mmvsolvers.kernels.map_cd import coordinate_step, prior_in, weighted_rows
+from mmvsolvers.kernels.shared import REORDER, conjugated, everyone, squared_norm
 
 # Devices a product: it must fill the registers, and its result stay in the cache.
 BLOCK = 128
@@ -89,13 +89,7 @@ def invert_factor(matrix):
 @njit()
 def covariance(AT, noise_var, value):
     """Return AΓAᴴ + σ²I in double precision."""
-    active = positive(value)
-    # float64 times any precision is double precision, real or complex as A is
-    rows = np.zeros((active.size, AT.shape[1]), np.complex128)
-    for k in range(active.size):
-        root = np.sqrt(np.float64(value[active[k]]))
-        for i in range(AT.shape[1]):
-            rows[k, i] = root * AT[active[k], i]
+    rows = weighted_rows(AT, value)
     matrix = np.dot(rows.T, conjugated(rows))
     for i in range(AT.shape[1]):
         matrix[i, i] += noise_var
@@ -209,7 +203,13 @@ def descend(AT, Y, noise_var, devices, slope, value, prior, point, found):
 @njit()
 def likely(value, prior, found):
     """Return the devices that are active or nearly so."""
-    return np.flatnonzero((value > 0.0) | (found.r > LIKELY_RATIO * (found.q - prior.log_odds)))
+    devices = np.empty(value.size, np.int64)
+    count = 0
+    for n in range(value.size):
+        if value[n] > 0.0 or found.r[n] > LIKELY_RATIO * (found.q[n] - prior.log_odds[n]):
+            devices[count] = n
+            count += 1
+    return devices[:count]
 
 
 @njit()
@@ -242,7 +242,7 @@ def workspace(AT, M, value):
 def iterate(AT, Y, noise_var, prior, max_iter, value):
     """Make ``max_iter`` iterations on one problem from ``value`` (N,), in place; return objective and optimality."""
     point, found, scratch = workspace(AT, Y.shape[1], value)
-    devices = np.arange(value.size)
+    devices = everyone(value.size)
     evaluate(AT, Y, noise_var, value, prior, point)
     for _ in range(max_iter):
         if interrupted():
@@ -257,13 +257,13 @@ def iterate(AT, Y, noise_var, prior, max_iter, value):
 def solve(AT, Y, noise_var, prior, max_iter, tol, value):
     """Solve one problem to ``tol`` > 0, in place; return objective, optimality and the iterations made."""
     point, found, scratch = workspace(AT, Y.shape[1], value)
-    everyone = np.arange(value.size)
+    devices = everyone(value.size)
     matched_filter(AT, Y, prior.upper, value)
     evaluate(AT, Y, noise_var, value, prior, point)
     done, stalled, lowest = 0, 0, np.inf
     while True:
-        slope = look(AT, everyone, value, prior, point, found, scratch)
-        optimality, seen, leaper = largest_steps(everyone, value, prior, found)
+        slope = look(AT, devices, value, prior, point, found, scratch)
+        optimality, seen, leaper = largest_steps(devices, value, prior, found)
         stalled = 0 if point.objective[0] + ROUNDING * abs(point.objective[0]) < lowest else stalled + 1
         lowest = min(point.objective[0], lowest)
         if optimality <= tol or done >= max_iter or stalled == STALL or interrupted():
@@ -274,16 +274,16 @@ def solve(AT, Y, noise_var, prior, max_iter, tol, value):
             value[leaper] = prior.upper[leaper]
             evaluate(AT, Y, noise_var, value, prior, point)
             continue
-        devices = likely(value, prior, found)
-        slope = gather_momentum(everyone, slope, value, prior, found)
-        fell = descend(AT, Y, noise_var, everyone, slope, value, prior, point, found)
+        chosen = likely(value, prior, found)
+        slope = gather_momentum(devices, slope, value, prior, found)
+        fell = descend(AT, Y, noise_var, devices, slope, value, prior, point, found)
         enough = max(LIKELY_REDUCTION * seen, 0.5 * tol)
         for _ in range(min(LIKELY_PASSES, max_iter - done)):
-            slope = look(AT, devices, value, prior, point, found, scratch)
-            if not fell or interrupted() or largest_steps(devices, value, prior, found)[1] <= enough:
+            slope = look(AT, chosen, value, prior, point, found, scratch)
+            if not fell or interrupted() or largest_steps(chosen, value, prior, found)[1] <= enough:
                 break
-            slope = gather_momentum(devices, slope, value, prior, found)
-            fell = descend(AT, Y, noise_var, devices, slope, value, prior, point, found)
+            slope = gather_momentum(chosen, slope, value, prior, found)
+            fell = descend(AT, Y, noise_var, chosen, slope, value, prior, point, found)
             done += 1
 
 
@@ -301,7 +301,7 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     for t in range(T):
         if interrupted():
             break
-        prior = Prior(log_odds * unit[t], upper / unit[t])
+        prior = prior_in(unit[t], log_odds, upper)
         if tol > 0.0:
             objectives[t], optimality[t], n_iter[t] = solve(AT, Y[t], noise_var[t], prior, max_iter, tol, value[t])
         else:

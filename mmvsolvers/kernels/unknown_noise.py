@@ -12,9 +12,9 @@ from mmvsolvers.kernels.map_cd import (
     LIKELY_REDUCTION,
     LIKELY_SWEEPS,
     STALL,
-    Prior,
     likeliest_first,
     likely_first,
+    prior_in,
     stationarity,
     sweep,
     weighted_rows,
@@ -133,7 +133,7 @@ def solve_batch(AT, Y, floor, log_odds, upper, unit, max_iter, tol, value):
     for t in range(T):
         if interrupted():
             break
-        prior = Prior(log_odds * unit[t], upper / unit[t])
+        prior = prior_in(unit[t], log_odds, upper)
         noise_var[t], objectives[t], optimality[t], n_iter[t] = solve(
             AT, Y[t], floor[t], column_norms, prior, max_iter, tol, value[t]
         )
