@@ -84,16 +84,17 @@ def test_default_lam_is_a_twentieth_of_lambda_max(problem):
 
 def test_path_starts_at_zero_and_solves_every_point(problem):
     A, Y, _ = problem
-    path = mmv.group_lasso_path(A, Y, n_lams=6, ratio=0.05, tol=1e-8)
-    assert path.X.shape == (6, *Y.shape[:1], A.shape[1], Y.shape[2])
+    path = mmv.group_lasso_path(A, Y, n_lams=20, ratio=0.05, tol=1e-8)
+    assert path.X.shape == (20, *Y.shape[:1], A.shape[1], Y.shape[2])
     assert not path.X[0].any()
     assert (np.diff(path.lams, axis=0) < 0).all()
     np.testing.assert_allclose(path.lams[-1], 0.05 * mmv.lambda_max(A, Y))
     for lams, X in zip(path.lams, path.X, strict=True):
         alone = mmv.group_lasso_bcd(A, Y, lams, tol=1e-10)
         assert relative_error(X, alone.X) < 1e-3
+    # a step from one λ to a close one costs less than a start from nothing
     cold = sum(mmv.group_lasso_bcd(A, Y, lams, tol=1e-8).n_iter.sum() for lams in path.lams)
-    assert sum(point.n_iter.sum() for point in path.results) <= cold
+    assert sum(point.n_iter.sum() for point in path.results) < cold
 
 
 def test_says_when_it_did_not_converge(problem):
