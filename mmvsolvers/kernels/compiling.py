@@ -148,7 +148,7 @@ class PartLibrary(_Library):
     def is_long(self) -> bool:
         """Whether the function is too long to be a part of another."""
         own = [function for function in self.get_defined_functions() if function.linkage == Linkage.external]
-        return max(len(str(function)) for function in own) > LONG
+        return max((len(str(function)) for function in own), default=0) > LONG
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
