@@ -16,8 +16,6 @@ from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, as_structure
 
-# Sweeps between exchanges, where the prior has structure. Single devices have none: more sweeps do more in that time.
-PERIOD = 10
 # The first sweeps, this share of all, are not averaged.
 BURN_IN = 0.1
 
@@ -39,10 +37,11 @@ def gibbs(
 
     Under the model, Rayleigh channels and white Gaussian noise, no decoder errs less often than the exact posterior
     probability compared with ½, and none has a smaller mean squared error than the exact posterior mean. Two chains
-    start from ``map_cd``'s answer, or from silence where the prior has structure, and from everybody active. With
-    ``groups`` or ``couplings`` an active group and a silent one change places now and then, since groups that look
-    alike are far apart by flips. Each is
-    weighed by the highest posterior it has found. Real data are real Gaussians.
+    start from ``map_cd``'s answer, or from silence where the prior has structure, and from everybody active. They leave
+    places that are far apart by flips through a hot companion each, which sees 0.65 of the log-likelihood and may
+    change places with its chain in every second sweep (parallel tempering); with ``groups`` or ``couplings``, an active
+    group and a silent one change places in every tenth sweep instead. Each chain is weighed by the highest posterior it
+    has found. Real data are real Gaussians.
 
     Parameters
     ----------
@@ -77,8 +76,9 @@ def gibbs(
         -(log-posterior)/M along the chains, counted from that of silence, ``optimality`` the largest difference
         between the two chains' probabilities. Where they disagree, ``converged`` is False and the probabilities are
         less sure than they look. Where they agree, probabilities between 0.001 and 0.999 were as good as they claim at
-        N = 100 and L ≥ 12, and of those beyond one in some thousands was wrong, more than they claim; shorter pilots
-        need more sweeps than the default. The mean of min(score, 1 - score) estimates the error rate without labels.
+        N = 100 and L ≥ 12, and of those beyond one in some thousands was wrong, more than they claim, where another
+        place of some percent was not found in so few sweeps; shorter pilots need more sweeps than the default. The mean
+        of min(score, 1 - score) estimates the error rate without labels.
 
     Raises
     ------
@@ -88,8 +88,9 @@ def gibbs(
     References
     ----------
     S. Geman, D. Geman, "Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of images", IEEE
-    TPAMI 1984. D. Jiang, Y. Cui, "MAP-based pilot state detection in grant-free random access for mMTC", IEEE SPAWC
-    2020.
+    TPAMI 1984. R. H. Swendsen, J.-S. Wang, "Replica Monte Carlo simulation of spin-glasses", Physical Review Letters
+    1986. C. J. Geyer, "Markov chain Monte Carlo maximum likelihood", Interface 1991. D. Jiang, Y. Cui, "MAP-based pilot
+    state detection in grant-free random access for mMTC", IEEE SPAWC 2020.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def gibbs(
     start[:, 1] = True
     alone = first.size - 1 == batch.N and couplings is None
     if alone:
-        relaxed = map_cd(batch.pilots, batch.Y, sigma2, prob, channel_var=gain, max_iter=50, tol=0.0).score
+        relaxed = map_cd(batch.pilots, batch.Y, sigma2, prob, channel_var=gain, max_iter=15, tol=0.0).score
         start[:, 0] = relaxed[:, order] > 0
     log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
     weight = 1.0 if batch.A.dtype.kind == "c" else 0.5
@@ -132,7 +133,6 @@ def gibbs(
             seeds,
             burn_in,
             max_iter - burn_in,
-            0 if alone else PERIOD,
         )
         which = problems.which
         score[which], X, level[which], difference[which] = solve_in_parts(solve, problems.Y, batch.N, max_iter)
@@ -162,7 +162,6 @@ def _sample(
     seeds: NDArray[np.unsignedinteger],
     burn_in: int,
     n_averaged: int,
-    period: int,
     part: slice,
 ) -> Any:
     return kernels.gibbs.solve_batch(
@@ -177,5 +176,4 @@ def _sample(
         seeds,
         burn_in,
         n_averaged,
-        period,
     )

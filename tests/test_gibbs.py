@@ -49,6 +49,19 @@ def test_finds_the_one_active_group_among_groups_that_look_alike(solver):
     np.testing.assert_array_equal(solver(data.A, data.Y, 0.01, 0.1, groups=data.groups).score > 0.5, best)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_changes_between_devices_that_look_alike(seed):
+    A, _, _ = make_problem(8, 4, 2, T=1)
+    A[:, 1] = A[:, 0] + 0.15 * A[:, 1]
+    Y = (A[:, :1] + A[:, 1:2]) @ [[0.5, 0.5j]]
+    P, _ = enumerate_posterior(A, Y, 0.3, lambda state: log_odds(1e-5) * state.sum())
+    assert P[:2].min() > 0.4
+    # flips alone lead through both or neither active, which is rarer than one sweep in thousands
+    found = mmv.gibbs(A, Y, 0.3, 1e-5, max_iter=20_000, seed=seed)
+    assert found.converged
+    np.testing.assert_allclose(found.score, P, atol=0.03)
+
+
 def test_an_answer_depends_on_the_seed_and_not_on_the_batch():
     A, Y, _ = make_problem(20, 8, 2, T=4)
     together = mmv.gibbs(A, Y, 0.1, 0.2, max_iter=30)

@@ -12,21 +12,24 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.map_cd import rebuild_inverse
-from mmvsolvers.kernels.shared import combine, copy_into, squared_norm, subtract_outer
+from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
 
+# For functions that allocate nothing: a state is a score of arrays, and to count who refers to them, at every call and
+# by atomic instructions, takes longer than to compute. What they call inherits it unless it says otherwise.
+UNCOUNTED = {"_nrt": False}
 # Σ⁻¹ is built anew where rounding errors since the last time may have moved an active device's 1 - q by this fraction.
 DRIFT = 1e-6
 # I ± B is positive definite; rounding errors must not make it look otherwise.
 SMALLEST_PIVOT = np.finfo(np.float64).eps
 
-# What T problems share: √g_n·a_nᵀ (N, L) and its conjugate as (L, N), largest ‖a_n‖², the first device of every group
-# and N behind (G + 1,), log ε/(1 - ε) of the groups (G,), couplings (N, N) or (0, 0), and what the log-likelihood ratio
-# of complex data is multiplied by: 1, or ½ for real data.
-Model = namedtuple("Model", "rows conjugate power first log_odds couplings weight")
+# What T problems share: √g_n·a_nᵀ (N, L), its conjugate as (L, N), i times that, largest ‖a_n‖², the first device of
+# every group and N behind (G + 1,), log ε/(1 - ε) of the groups (G,), couplings (N, N) or (0, 0), and what the
+# log-likelihood ratio of complex data is multiplied by: 1, or ½ for real data.
+Model = namedtuple("Model", "rows conjugate turned power first log_odds couplings weight")
 # One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), U = AᴴΣ⁻¹Y as (M, N),
-# the blocks B, those of group g in its columns of (K, N), a rounding error (1,); then work space: a column of Σ⁻¹A and
-# its product with Y and all pilots, and one group's factor and whitened U.
-State = namedtuple("State", "active log_odds inverse U B drift column pull product factor whitened")
+# the blocks B, those of group g in its columns of (K, N), a rounding error (1,); then work space: (Σ⁻¹a_n)* of one
+# device, its product with all pilots, i times that, and one group's factor and whitened U.
+State = namedtuple("State", "active log_odds inverse U B drift column product turned factor whitened")
 
 
 @njit()
@@ -36,6 +39,18 @@ def largest_power(rows):
     for n in range(rows.shape[0]):
         power = max(power, squared_norm(rows[n]))
     return power
+
+
+@njit()
+def make_model(rows, first, log_odds, couplings, weight):
+    """Prepare what problems share."""
+    N, L = rows.shape
+    conjugate, turned = np.empty((L, N), rows.dtype), np.empty((L, N), rows.dtype)
+    for i in range(L):
+        for n in range(N):
+            conjugate[i, n] = complex(rows[n, i].real, -rows[n, i].imag)
+            turned[i, n] = complex(rows[n, i].imag, rows[n, i].real)
+    return Model(rows, conjugate, turned, largest_power(rows), first, log_odds, couplings, weight)
 
 
 @njit()
@@ -53,14 +68,14 @@ def make_state(model, M):
         np.empty((K, N), dtype),
         np.empty(1),
         np.empty(L, dtype),
-        np.empty(M, dtype),
+        np.empty(N, dtype),
         np.empty(N, dtype),
         np.empty((K, K), dtype),
         np.empty((K, M), dtype),
     )
 
 
-@njit()
+@njit(_nrt=True)
 def rebuild(model, Y, noise_var, state):
     """Compute Σ⁻¹, U and B of the activity as it is."""
     value = np.zeros(model.rows.shape[0])
@@ -77,20 +92,16 @@ def rebuild(model, Y, noise_var, state):
     state.drift[0] = 0.0
 
 
-@njit()
-def set_activity(model, Y, noise_var, active, state):
-    """Start from the given activity."""
-    for g in range(active.size):
-        state.active[g] = active[g]
+@njit(**UNCOUNTED)
+def silence(model, Y, noise_var, state):
+    """Start with nobody active."""
+    for g in range(state.active.size):
+        state.active[g] = False
         state.log_odds[g] = model.log_odds[g]
-    for n in range(model.couplings.shape[0]):
-        if active[n]:
-            for g in range(active.size):
-                state.log_odds[g] += model.couplings[n, g]
     rebuild(model, Y, noise_var, state)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def whiten(B, U, start, size, sign, factor, whitened):
     """Factor I ± B of a group into CCᴴ and put C⁻¹U into ``whitened``; return log|I ± B| and ‖C⁻¹U‖²."""
     log_det, fit = 0.0, 0.0
@@ -118,7 +129,7 @@ def whiten(B, U, start, size, sign, factor, whitened):
     return log_det, fit
 
 
-@njit()
+@njit(**UNCOUNTED)
 def solve_back(factor, size, whitened):
     """Turn C⁻¹U into (CCᴴ)⁻¹U in place."""
     for i in range(size - 1, -1, -1):
@@ -129,26 +140,42 @@ def solve_back(factor, size, whitened):
             whitened[i, m] = entry / factor[i, i].real
 
 
-@njit()
+@njit(fastmath=REORDER, **UNCOUNTED)
+def add_multiple(factor, row, turned, result):
+    """Add factor·row to ``result``, given i·row too: as real numbers, side by side, they fill vector registers."""
+    real, imag = factor.real, factor.imag
+    for k in range(result.size):
+        result[k] += real * row[k] + imag * turned[k]
+
+
+@njit(**UNCOUNTED)
 def update(model, Y, n, local, sign, state):
     """Put the rank-1 change of Σ by sign·a_n a_nᴴ into Σ⁻¹, U and B."""
     L, N = model.conjugate.shape
-    column, pull, product, U, B = state.column, state.pull, state.product, state.U, state.B
-    combine(model.rows[n], state.inverse.T, column)
-    root = np.sqrt(max(1.0 + sign * B[local, n].real, SMALLEST_PIVOT))
+    column, product, turned, U, B = state.column, state.product, state.turned, state.U, state.B
+    scale = 1.0 / np.sqrt(max(1.0 + sign * B[local, n].real, SMALLEST_PIVOT))
     for i in range(L):
-        column[i] /= root
-    combine(column, model.conjugate, product)
-    for m in range(pull.size):
-        pull[m] = 0.0
+        column[i] = 0.0
+    for j in range(L):
+        factor = scale * np.conj(model.rows[n, j])
+        for i in range(L):
+            column[i] += factor * state.inverse[j, i]
+    flat = product.view(np.float64)
+    for k in range(2 * N):
+        flat[k] = 0.0
     for i in range(L):
-        for m in range(pull.size):
-            pull[m] += sign * np.conj(column[i]) * Y[i, m]
-    subtract_outer(U, pull, product)
+        add_multiple(np.conj(column[i]), model.conjugate[i].view(np.float64), model.turned[i].view(np.float64), flat)
+    for j in range(N):
+        turned[j] = complex(-product[j].imag, product[j].real)
+    for m in range(U.shape[0]):
+        pull = 0.0j
+        for i in range(L):
+            pull -= sign * column[i] * Y[i, m]
+        add_multiple(pull, flat, turned.view(np.float64), U[m].view(np.float64))
     for i in range(L):
-        factor = sign * column[i]
+        factor = sign * np.conj(column[i])
         for j in range(L):
-            state.inverse[i, j] -= factor * np.conj(column[j])
+            state.inverse[i, j] -= factor * column[j]
     if B.shape[0] == 1:
         for j in range(N):
             B[0, j] -= sign * (product[j].real ** 2 + product[j].imag ** 2)
@@ -162,7 +189,18 @@ def update(model, Y, n, local, sign, state):
     state.drift[0] += SMALLEST_PIVOT * model.power * squared_norm(column)
 
 
-@njit()
+@njit(**UNCOUNTED)
+def smallest_pivot(model, state):
+    """Return the smallest 1 - q of the active devices."""
+    least = 1.0
+    for g in range(state.active.size):
+        if state.active[g]:
+            for n in range(model.first[g], model.first[g + 1]):
+                least = min(least, 1.0 - state.B[n - model.first[g], n].real)
+    return least
+
+
+@njit(**UNCOUNTED)
 def flip(model, Y, noise_var, g, state):
     """Change group g from silent to active or back."""
     sign = -1.0 if state.active[g] else 1.0
@@ -171,10 +209,8 @@ def flip(model, Y, noise_var, g, state):
     state.active[g] = not state.active[g]
     for other in range(model.couplings.shape[0]):
         state.log_odds[other] += sign * model.couplings[g, other]
-    least = 1.0
-    for other in range(state.active.size):
-        if state.active[other]:
-            for n in range(model.first[other], model.first[other + 1]):
-                least = min(least, 1.0 - state.B[n - model.first[other], n].real)
-    if state.drift[0] > DRIFT * least:
+    # an active device's 1 - q is at least 1/(1 + ‖a‖²/σ²): most flips need not look for the smallest
+    if state.drift[0] * (1.0 + model.power / noise_var) > DRIFT and state.drift[0] > DRIFT * smallest_pivot(
+        model, state
+    ):
         rebuild(model, Y, noise_var, state)

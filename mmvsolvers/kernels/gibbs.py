@@ -1,4 +1,7 @@
-"""Gibbs sampling of the activities: two chains from different starts, on one stream of random numbers.
+"""Gibbs sampling of the activities: two chains from different starts, tempered where the prior has no structure.
+
+A chain's hot companion sees a part of the log-likelihood, and so crosses what lies between two modes. Now and then the
+two may change places by Metropolis' rule, which leaves both distributions as they are (Geyer, 1991).
 
 The posterior probabilities are Rao–Blackwellised: at every visit the conditional probability counts, not the draw.
 Between two flips no conditional changes, so what a visit finds is kept and counted until the next flip.
@@ -10,35 +13,47 @@ import numpy as np
 
 from mmvsolvers.kernels.binary import (
     SMALLEST_PIVOT,
-    Model,
+    UNCOUNTED,
     flip,
-    largest_power,
+    make_model,
     make_state,
-    set_activity,
+    silence,
     solve_back,
     whiten,
 )
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.elementary import exp, log
 from mmvsolvers.kernels.interrupts import interrupted
 
-# Conditional means of less than this probability are left out.
+# Conditional means of groups of less than this probability are left out.
 NEGLIGIBLE = 1e-9
 # Conditionals are brought up to date for this many groups at a time.
-AHEAD = 16
+AHEAD = 32
+# Sweeps between exchanges of groups, and between sweeps of a companion, after which it and its chain may swap places.
+EXCHANGE_PERIOD, SWAP_PERIOD = 10, 2
+# What a companion sees of the log-likelihood.
+HOT = 0.65
+# From one state of SplitMix64 to the next.
+STRIDE = np.uint64(0x9E3779B97F4A7C15)
 
-# A chain's average: flips so far and that at each group's last look (G,), the log-odds and probability found there,
-# the visits since, their conditional mean (N, M); and sums of probabilities (G,) and means (N, M) over the visits.
-# `level` holds the log-posterior, up to a constant, its sum over the sweeps, and their number.
-Chain = namedtuple("Chain", "stream flips seen odds probability visits mean total_probability total_mean level")
+# A chain: the state of its random numbers, what it sees of the log-likelihood, a sweep's random numbers; flips so far,
+# and that at each group's last look (G,), the log-odds and probability found there, the visits since, their conditional
+# mean (M, N) and what of U that is, where all groups are single devices; sums of probabilities (G,) and means (M, N)
+# over the visits. `level` holds the log-posterior and the log-likelihood, from silence, the sum of the log-posterior
+# over the sweeps, and their number.
+Chain = namedtuple(
+    "Chain",
+    "stream power draws flips seen odds probability visits share mean total_probability total_mean level",
+)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def step(stream):
     """Return the next state of SplitMix64 (Steele, Lea, Flood, 2014)."""
-    return stream + np.uint64(0x9E3779B97F4A7C15)
+    return stream + STRIDE
 
 
-@njit()
+@njit(**UNCOUNTED)
 def uniform(stream):
     """Return the number in [0, 1) that belongs to a state."""
     z = (stream ^ (stream >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -48,123 +63,176 @@ def uniform(stream):
 
 
 @njit()
-def logistic(z):
-    """Return 1/(1 + e⁻ᶻ)."""
-    small = np.exp(-abs(z))
-    return 1.0 / (1.0 + small) if z >= 0.0 else small / (1.0 + small)
-
-
-@njit()
-def make_chain(seed, G, N, M):
-    """Allocate a chain that has seen nothing."""
-    stream = np.empty(1, np.uint64)
-    stream[0] = seed
+def make_chain(power, G, N, M):
+    """Allocate a chain that sees the log-likelihood times ``power``, and averages M columns of X; a companion none."""
     return Chain(
-        stream,
+        np.zeros(1, np.uint64),
+        power,
+        np.empty(G),
         np.zeros(1, np.int64),
         np.full(G, -1),
         np.zeros(G),
         np.zeros(G),
-        np.zeros(G, np.int64),
-        np.zeros((N, M), np.complex128),
         np.zeros(G),
-        np.zeros((N, M), np.complex128),
-        np.zeros(3),
+        np.empty(N),
+        np.zeros((M, N), np.complex128),
+        np.zeros(G),
+        np.zeros((M, N), np.complex128),
+        np.zeros(4),
     )
 
 
-@njit()
+@njit(**UNCOUNTED)
+def settle(first, start, stop, chain):
+    """Count what the visits of the groups in [start, stop) have found."""
+    probability, visits, mean, total_mean = chain.probability, chain.visits[start:stop], chain.mean, chain.total_mean
+    if first.size - 1 == mean.shape[1]:
+        add_weighted(visits, mean[:, start:stop], total_mean[:, start:stop])
+    else:
+        for g in range(start, stop):
+            if chain.visits[g] > 0.0 and probability[g] > NEGLIGIBLE:
+                for m in range(mean.shape[0]):
+                    for n in range(first[g], first[g + 1]):
+                        total_mean[m, n] += chain.visits[g] * mean[m, n]
+    for g in range(start, stop):
+        chain.total_probability[g] += chain.visits[g] * probability[g]
+        chain.visits[g] = 0.0
+
+
+@njit(**UNCOUNTED)
+def add_weighted(weights, matrix, total):
+    """Add to ``total`` the columns of ``matrix``, each times its weight."""
+    for m in range(matrix.shape[0]):
+        for n in range(weights.size):
+            total[m, n] += complex(weights[n] * matrix[m, n].real, weights[n] * matrix[m, n].imag)
+
+
+@njit(**UNCOUNTED)
+def column_powers(U, power):
+    """Set ``power`` to the squared norms of the columns of U."""
+    for n in range(power.size):
+        power[n] = 0.0
+    for m in range(U.shape[0]):
+        for n in range(power.size):
+            power[n] += U[m, n].real * U[m, n].real + U[m, n].imag * U[m, n].imag
+
+
+@njit(**UNCOUNTED)
+def judge(active, q, M, weight, log_odds, odds, probability, share):
+    """Turn ‖U‖² of single devices, in ``odds``, into log-odds; set probabilities, and E[x]/u."""
+    # one loop each: those of many arrays do not run in vector registers
+    for n in range(odds.size):
+        share[n] = 1.0 / max(1.0 + (-q[n].real if active[n] else q[n].real), SMALLEST_PIVOT)
+    for n in range(odds.size):
+        odds[n] = weight * (odds[n] * share[n] + (-M if active[n] else M) * log(share[n])) + log_odds[n]
+    for n in range(odds.size):
+        probability[n] = 1.0 / (1.0 + exp(-odds[n]))
+    for n in range(odds.size):
+        share[n] = probability[n] * (1.0 if active[n] else share[n])
+
+
+@njit(**UNCOUNTED)
+def judge_devices(model, start, stop, state, chain):
+    """Find the conditionals of the devices in [start, stop), each a group of its own."""
+    U, mean = state.U[:, start:stop], chain.mean[:, start:stop]
+    odds, share = chain.odds[start:stop], chain.share[start:stop]
+    column_powers(U, odds)
+    q, active, log_odds = state.B[0, start:stop], state.active[start:stop], state.log_odds[start:stop]
+    judge(active, q, U.shape[0], chain.power * model.weight, log_odds, odds, chain.probability[start:stop], share)
+    for m in range(mean.shape[0]):
+        for n in range(share.size):
+            mean[m, n] = complex(share[n] * U[m, n].real, share[n] * U[m, n].imag)
+
+
+@njit(**UNCOUNTED)
+def judge_group(model, g, state, chain):
+    """Find the conditional of one group."""
+    U, factor, whitened = state.U, state.factor, state.whitened
+    start, size, M = model.first[g], model.first[g + 1] - model.first[g], state.U.shape[0]
+    sign = -1.0 if state.active[g] else 1.0
+    log_det, fit = whiten(state.B, U, start, size, sign, factor, whitened)
+    z = chain.power * model.weight * (fit - sign * M * log_det) + state.log_odds[g]
+    P = 1.0 / (1.0 + exp(-z))
+    chain.odds[g], chain.probability[g] = z, P
+    if P > NEGLIGIBLE:
+        if not state.active[g]:
+            solve_back(factor, size, whitened)
+        for m in range(M):
+            for i in range(size):
+                chain.mean[m, start + i] = P * (U[m, start + i] if state.active[g] else whitened[i, m])
+
+
+@njit(**UNCOUNTED)
+def outdated(seen, now):
+    """Tell whether any of the groups has last been looked at before the flip ``now``."""
+    older = 0
+    for g in range(seen.size):
+        older += seen[g] != now
+    return older > 0
+
+
+@njit(**UNCOUNTED)
 def refresh(model, start, stop, state, chain):
     """Bring the conditionals of the groups in [start, stop) up to date, the visits since their last one settled."""
-    active, U, B, factor, whitened = state.active, state.U, state.B, state.factor, state.whitened
-    log_odds, first, weight = state.log_odds, model.first, model.weight
-    seen, odds, probability, visits, mean = chain.seen, chain.odds, chain.probability, chain.visits, chain.mean
-    total_probability, total_mean = chain.total_probability, chain.total_mean
-    now, M = chain.flips[0], U.shape[0]
+    settle(model.first, start, stop, chain)
+    if state.B.shape[0] == 1:
+        judge_devices(model, start, stop, state, chain)
+    else:
+        for g in range(start, stop):
+            if chain.seen[g] != chain.flips[0]:
+                judge_group(model, g, state, chain)
     for g in range(start, stop):
-        if seen[g] == now:
-            continue
-        one, size = first[g], first[g + 1] - first[g]
-        count, P = visits[g], probability[g]
-        if count:
-            visits[g] = 0
-            total_probability[g] += count * P
-            if P > NEGLIGIBLE:
-                for n in range(one, one + size):
-                    for m in range(M):
-                        total_mean[n, m] += count * mean[n, m]
-        seen[g] = now
-        sign = -1.0 if active[g] else 1.0
-        if size == 1:
-            pivot = max(1.0 + sign * B[0, one].real, SMALLEST_PIVOT)
-            log_det, fit = np.log(pivot), 0.0
-            for m in range(M):
-                fit += U[m, one].real * U[m, one].real + U[m, one].imag * U[m, one].imag
-            fit /= pivot
-        else:
-            pivot = 1.0
-            log_det, fit = whiten(B, U, one, size, sign, factor, whitened)
-        z = weight * (fit - sign * M * log_det) + log_odds[g]
-        P = logistic(z)
-        odds[g], probability[g] = z, P
-        if P > NEGLIGIBLE:
-            if active[g]:
-                for n in range(one, one + size):
-                    for m in range(M):
-                        mean[n, m] = P * U[m, n]
-            elif size == 1:
-                for m in range(M):
-                    mean[one, m] = P / pivot * U[m, one]
-            else:
-                solve_back(factor, size, whitened)
-                for n in range(one, one + size):
-                    for m in range(M):
-                        mean[n, m] = P * whitened[n - one, m]
+        chain.seen[g] = chain.flips[0]
 
 
-@njit()
+@njit(**UNCOUNTED)
 def toggle(model, Y, noise_var, g, state, chain):
     """Flip group g, whose conditional is up to date."""
-    odds = chain.odds[g]
-    chain.level[0] += -odds if state.active[g] else odds
+    gain = (chain.odds[g] - state.log_odds[g]) / chain.power
+    sign = -1.0 if state.active[g] else 1.0
+    chain.level[0] += sign * (gain + state.log_odds[g])
+    chain.level[1] += sign * gain
     flip(model, Y, noise_var, g, state)
     chain.flips[0] += 1
 
 
-@njit()
-def next_flip(model, g, state, chain):
-    """Draw group g and those after it; return the first whose state has to change, or G."""
-    active, probability, visits = state.active, chain.probability, chain.visits
-    stream = chain.stream[0]
-    G = active.size
-    found = G
-    while g < G and found == G:
-        stop = min(g + AHEAD, G)
-        refresh(model, g, stop, state, chain)
-        while g < stop:
-            stream = step(stream)
-            visits[g] += 1
-            if (uniform(stream) < probability[g]) != active[g]:
-                found = g
-                break
-            g += 1
-    chain.stream[0] = stream
-    return found
+@njit(**UNCOUNTED)
+def draw(stream, draws):
+    """Draw a number in [0, 1) for every group."""
+    for g in range(draws.size):
+        draws[g] = uniform(stream[0] + np.uint64(g + 1) * STRIDE)
+    stream[0] += np.uint64(draws.size) * STRIDE
 
 
-@njit()
+@njit(**UNCOUNTED)
+def first_change(draws, probability, active, visits):
+    """Visit groups up to the first whose state has to change; return it, or their number."""
+    for g in range(draws.size):
+        visits[g] += 1.0
+        if (draws[g] < probability[g]) != active[g]:
+            return g
+    return draws.size
+
+
+@njit(**UNCOUNTED)
 def sweep(model, Y, noise_var, state, chain):
     """Visit every group once, in order."""
-    G = state.active.size
-    g = next_flip(model, 0, state, chain)
+    g, G = 0, state.active.size
+    draw(chain.stream, chain.draws)
     while g < G and not interrupted():
-        toggle(model, Y, noise_var, g, state, chain)
-        g = next_flip(model, g + 1, state, chain)
-    chain.level[1] += chain.level[0]
-    chain.level[2] += 1.0
+        stop = min(g + AHEAD, G)
+        # hundreds of words are handed over with state and chain: not in vain
+        if outdated(chain.seen[g:stop], chain.flips[0]):
+            refresh(model, g, stop, state, chain)
+        g += first_change(chain.draws[g:stop], chain.probability[g:stop], state.active[g:stop], chain.visits[g:stop])
+        if g < stop:
+            toggle(model, Y, noise_var, g, state, chain)
+            g += 1
+    chain.level[2] += chain.level[0]
+    chain.level[3] += 1.0
 
 
-@njit()
+@njit(**UNCOUNTED)
 def take_out(model, Y, noise_var, g, state, chain):
     """Silence group g, and bring the conditionals of all groups up to date."""
     refresh(model, g, g + 1, state, chain)
@@ -172,7 +240,7 @@ def take_out(model, Y, noise_var, g, state, chain):
     refresh(model, 0, state.active.size, state, chain)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def draw_silent(u, state, chain):
     """Return the silent group that u in [0, 1) chooses by the odds of waking alone, all conditionals up to date."""
     G = state.active.size
@@ -183,17 +251,17 @@ def draw_silent(u, state, chain):
     total = 0.0
     for g in range(G):
         if not state.active[g]:
-            total += np.exp(chain.odds[g] - highest)
+            total += exp(chain.odds[g] - highest)
     left = u * total
     for g in range(G):
         if not state.active[g]:
-            left -= np.exp(chain.odds[g] - highest)
+            left -= exp(chain.odds[g] - highest)
             if left < 0.0:
                 return g
     return chosen
 
 
-@njit()
+@njit(**UNCOUNTED)
 def exchange(model, Y, noise_var, state, chain):
     """Draw the place of one active group anew, given all others: it and the silent ones compete for it.
 
@@ -217,11 +285,14 @@ def exchange(model, Y, noise_var, state, chain):
     toggle(model, Y, noise_var, draw_silent(uniform(stream), state, chain), state, chain)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def begin(model, Y, noise_var, active, state, chain):
-    """Wake the given groups one after the other, so that the log-posterior counts from silence."""
-    silent = np.zeros(active.size, np.bool_)
-    set_activity(model, Y, noise_var, silent, state)
+    """Begin a chain where the given groups are active, awoken one by one: the log-posterior counts from silence."""
+    chain.level[0] = 0.0
+    chain.level[1] = 0.0
+    # every conditional is outdated
+    chain.flips[0] += 1
+    silence(model, Y, noise_var, state)
     for g in range(active.size):
         if active[g]:
             if interrupted():
@@ -230,74 +301,91 @@ def begin(model, Y, noise_var, active, state, chain):
             toggle(model, Y, noise_var, g, state, chain)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def forget(state, chain):
     """Leave all that was averaged so far out of the averages."""
     for g in range(state.active.size):
-        chain.visits[g] = 0
+        chain.visits[g] = 0.0
         chain.total_probability[g] = 0.0
     for n in range(chain.total_mean.shape[0]):
         for m in range(chain.total_mean.shape[1]):
             chain.total_mean[n, m] = 0.0
-    chain.level[1] = 0.0
     chain.level[2] = 0.0
+    chain.level[3] = 0.0
 
 
-@njit()
-def run(model, Y, noise_var, active, seed, n_burn, n_sweeps, period, state):
-    """Run one chain; return it and the largest log-posterior, from silence, that it came across.
+@njit(**UNCOUNTED)
+def swap(cold, hot):
+    """Draw whether two chains change places, and let their levels do so; tell whether their states have to."""
+    cold.stream[0] = step(cold.stream[0])
+    if uniform(cold.stream[0]) >= exp((cold.power - hot.power) * (hot.level[1] - cold.level[1])):
+        return False
+    for k in range(2):
+        cold.level[k], hot.level[k] = hot.level[k], cold.level[k]
+    cold.flips[0] += 1
+    hot.flips[0] += 1
+    return True
 
-    There is an exchange in every ``period`` sweeps, none where that is zero.
+
+@njit(**UNCOUNTED)
+def run(model, Y, noise_var, active, seed, n_burn, n_sweeps, chain, hot, state, other):
+    """Run a chain and its companion; return the largest log-posterior, from silence, that the chain came across.
+
+    Single devices without couplings have a companion. Groups, and coupled devices, are exchanged.
     """
-    chain = make_chain(seed, model.first.size - 1, model.rows.shape[0], Y.shape[1])
+    chain.stream[0], hot.stream[0] = seed, ~seed
+    tempered = active.size == model.rows.shape[0] and model.couplings.shape[0] == 0
     begin(model, Y, noise_var, active, state, chain)
+    if tempered:
+        begin(model, Y, noise_var, active, other, hot)
     highest = -np.inf
     for k in range(n_burn + n_sweeps):
         if interrupted():
             break
         if k == n_burn:
             forget(state, chain)
-        if period > 0 and k % period == 0:
+        if tempered and k % SWAP_PERIOD == 0:
+            sweep(model, Y, noise_var, other, hot)
+            if swap(chain, hot):
+                state, other = other, state
+        elif not tempered and k % EXCHANGE_PERIOD == 0:
             exchange(model, Y, noise_var, state, chain)
         sweep(model, Y, noise_var, state, chain)
         highest = max(highest, chain.level[0])
-    # every conditional counts as outdated, and so all visits are settled
-    chain.flips[0] += 1
-    refresh(model, 0, state.active.size, state, chain)
-    return chain, highest
+    # all visits are settled
+    refresh(model, 0, active.size, state, chain)
+    return highest
 
 
-@njit()
-def combine_chains(chains, share, score, X):
+@njit(**UNCOUNTED)
+def combine_chains(one, two, share, score, X):
     """Set score and X to the chains' averages, the second one's with the given share; return how far they differ."""
-    one, two = chains
     largest = 0.0
     for g in range(score.size):
-        first, second = one.total_probability[g] / one.level[2], two.total_probability[g] / two.level[2]
+        first, second = one.total_probability[g] / one.level[3], two.total_probability[g] / two.level[3]
         largest = max(largest, abs(first - second))
         score[g] = (1.0 - share) * first + share * second
     for n in range(X.shape[0]):
         for m in range(X.shape[1]):
-            X[n, m] = (1.0 - share) / one.level[2] * one.total_mean[n, m] + share / two.level[2] * two.total_mean[n, m]
+            X[n, m] = (1.0 - share) / one.level[3] * one.total_mean[m, n] + share / two.level[3] * two.total_mean[m, n]
     return largest
 
 
-@njit()
-def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, period, score, X):
+@njit(**UNCOUNTED)
+def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, one, two, hot, state, other, score, X):
     """Solve one problem; return the mean log-posterior, from silence, and the largest difference of the chains."""
-    state = make_state(model, Y.shape[1])
-    one, first = run(model, Y, noise_var, start[0], seeds[0], n_burn, n_sweeps, period, state)
+    first = run(model, Y, noise_var, start[0], seeds[0], n_burn, n_sweeps, one, hot, state, other)
     if interrupted():
         return 0.0, 0.0
-    two, second = run(model, Y, noise_var, start[1], seeds[1], n_burn, n_sweeps, period, state)
+    second = run(model, Y, noise_var, start[1], seeds[1], n_burn, n_sweeps, two, hot, state, other)
     # a chain that is stuck where the posterior is low counts for little
-    share = logistic(second - first)
-    difference = combine_chains((one, two), share, score, X)
-    return (1.0 - share) * one.level[1] / one.level[2] + share * two.level[1] / two.level[2], difference
+    share = 1.0 / (1.0 + exp(first - second))
+    difference = combine_chains(one, two, share, score, X)
+    return (1.0 - share) * one.level[2] / one.level[3] + share * two.level[2] / two.level[3], difference
 
 
 @entry()
-def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, seeds, n_burn, n_sweeps, period):
+def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, seeds, n_burn, n_sweeps):
     """Solve T problems.
 
     rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
@@ -306,13 +394,15 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, s
     """
     T, _, M = Y.shape
     N, G = rows.shape[0], first.size - 1
-    model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, weight)
+    model = make_model(rows, first, log_odds, couplings, weight)
     score, X = np.empty((T, G)), np.empty((T, N, M), np.complex128)
     level, difference = np.empty(T), np.empty(T)
+    state, other = make_state(model, M), make_state(model, M)
+    one, two, hot = make_chain(1.0, G, N, M), make_chain(1.0, G, N, M), make_chain(HOT, G, N, 0)
     for t in range(T):
         if interrupted():
             break
         level[t], difference[t] = solve(
-            model, Y[t], noise_var[t], start[t], seeds, n_burn, n_sweeps, period, score[t], X[t]
+            model, Y[t], noise_var[t], start[t], seeds, n_burn, n_sweeps, one, two, hot, state, other, score[t], X[t]
         )
     return score, X, level, difference

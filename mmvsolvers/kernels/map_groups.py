@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmvsolvers.kernels.binary import Model, largest_power, make_state
+from mmvsolvers.kernels.binary import make_model, make_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, take_out, toggle, uniform
 from mmvsolvers.kernels.interrupts import interrupted
@@ -71,15 +71,14 @@ def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
     """
     G = active.size
     state = make_state(model, Y.shape[1])
-    chain = make_chain(seed, G, model.rows.shape[0], Y.shape[1])
+    chain = make_chain(1.0, G, model.rows.shape[0], Y.shape[1])
+    chain.stream[0] = seed
     order = np.arange(G)
     best, gain, done = -np.inf, 0.0, 0
     for _ in range(n_orders):
         if interrupted():
             break
         shuffle(order, chain)
-        chain.flips[0] += 1
-        chain.level[0] = 0.0
         begin(model, Y, noise_var, np.zeros(G, np.bool_), state, chain)
         done += climb(model, Y, noise_var, order, max_iter, state, chain)
         if chain.level[0] > best:
@@ -99,7 +98,7 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, seed, n_orders, 
     silence, largest gain and sweeps (T,).
     """
     T = Y.shape[0]
-    model = Model(rows, np.ascontiguousarray(np.conj(rows.T)), largest_power(rows), first, log_odds, couplings, 1.0)
+    model = make_model(rows, first, log_odds, couplings, 1.0)
     active = np.zeros((T, first.size - 1), np.bool_)
     level, gain, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
     for t in range(T):
