@@ -61,7 +61,7 @@ def start(directory: Path, launcher: tuple[str, ...] = ()) -> subprocess.Popen:
 @pytest.mark.parametrize("fresh", [True, False], ids=["fresh", "fixed"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_loss_of_each_scheme_falls(scheme, fresh, tmp_path):
-    # Schemes that have a rate of their own take it, but a transformer's first steps overshoot at that of a long training.
+    # Schemes that have a rate of their own take it; a transformer's first steps overshoot at that of a long training.
     own = SCHEMES[scheme].optimisation.get("learning_rate", QUICK.learning_rate)
     rate = 2e-4 if scheme == "transformer_nn" else own
     wanted = configuration(scheme, replace(QUICK, fresh=fresh, learning_rate=rate))
