@@ -76,9 +76,9 @@ def gibbs(
         -(log-posterior)/M along the chains, counted from that of silence, ``optimality`` the largest difference
         between the two chains' probabilities. Where they disagree, ``converged`` is False and the probabilities are
         less sure than they look. Where they agree, probabilities between 0.001 and 0.999 were as good as they claim at
-        N = 100 and L ≥ 12, and of those beyond one in some thousands was wrong, more than they claim, where another
-        place of some percent was not found in so few sweeps; shorter pilots need more sweeps than the default. The mean
-        of min(score, 1 - score) estimates the error rate without labels.
+        N = 100 and L = 8 to 20, and of those above one in some thousands to a hundred thousand was wrong, more than
+        they claim, where another place of some percent was not found in so few sweeps. The mean of
+        min(score, 1 - score) estimates the error rate without labels.
 
     Raises
     ------
