@@ -112,7 +112,7 @@ def amp_mmse(
     mean = Mean.of(iterate)
     for _ in range(as_count("n_iter", n_iter, at_least=0)):
         iterate = model.advance(iterate, adaptive)
-        mean = mean.extended(iterate)
+        mean = mean.extended(iterate) if averaged else mean
     last = torch.where(mean_power(iterate.R) <= iterate.start, iterate.X, iterate.best)
     X = (mean.total / mean.weight if averaged else last) / strength
     score = squared_rows(X, 1) / problems.M
