@@ -12,7 +12,7 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.map_cd import rebuild_inverse
-from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
+from mmvsolvers.kernels.shared import REORDER, copy_into, real_inner, squared_norm
 
 # For functions that allocate nothing: a state is a score of arrays, and to count who refers to them, at every call and
 # by atomic instructions, takes longer than to compute. What they call inherits it unless it says otherwise.
@@ -93,12 +93,40 @@ def rebuild(model, Y, noise_var, state):
 
 
 @njit(**UNCOUNTED)
-def silence(model, Y, noise_var, state):
-    """Start with nobody active."""
-    for g in range(state.active.size):
-        state.active[g] = False
+def start_from(model, Y, noise_var, active, state):
+    """Start where the given groups are active; return by how much prior and likelihood are above those of silence."""
+    log_prior = 0.0
+    for g in range(active.size):
+        state.active[g] = active[g]
         state.log_odds[g] = model.log_odds[g]
+    for g in range(active.size):
+        if active[g]:
+            log_prior += state.log_odds[g]
+            for other in range(model.couplings.shape[0]):
+                state.log_odds[other] += model.couplings[g, other]
     rebuild(model, Y, noise_var, state)
+    return log_prior, model.weight * log_likelihood(Y, noise_var, state.inverse)
+
+
+@njit(_nrt=True)
+def log_likelihood(Y, noise_var, inverse):
+    """Return the log-likelihood of complex data over that of silence, M log|σ²Σ⁻¹| + ‖Y‖²/σ² - tr(YᴴΣ⁻¹Y)."""
+    factor, log_det, fit = np.empty(inverse.shape, inverse.dtype), 0.0, 0.0
+    whitened = np.dot(inverse, Y)
+    for i in range(Y.shape[0]):
+        pivot = inverse[i, i].real
+        for j in range(i):
+            entry = inverse[i, j]
+            for k in range(j):
+                entry -= factor[i, k] * np.conj(factor[j, k])
+            factor[i, j] = entry * (1.0 / factor[j, j].real)
+            pivot -= factor[i, j].real ** 2 + factor[i, j].imag ** 2
+        # exact arithmetic keeps it positive
+        pivot = max(pivot, SMALLEST_PIVOT * inverse[i, i].real)
+        factor[i, i] = np.sqrt(pivot)
+        log_det += np.log(noise_var * pivot)
+        fit += squared_norm(Y[i]) / noise_var - real_inner(Y[i], whitened[i])
+    return Y.shape[1] * log_det + fit
 
 
 @njit(**UNCOUNTED)

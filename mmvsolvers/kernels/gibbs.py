@@ -17,8 +17,8 @@ from mmvsolvers.kernels.binary import (
     flip,
     make_model,
     make_state,
-    silence,
     solve_back,
+    start_from,
     whiten,
 )
 from mmvsolvers.kernels.compiling import entry, njit
@@ -287,18 +287,11 @@ def exchange(model, Y, noise_var, state, chain):
 
 @njit(**UNCOUNTED)
 def begin(model, Y, noise_var, active, state, chain):
-    """Begin a chain where the given groups are active, awoken one by one: the log-posterior counts from silence."""
-    chain.level[0] = 0.0
-    chain.level[1] = 0.0
+    """Begin a chain where the given groups are active; its log-posterior counts from silence."""
+    log_prior, chain.level[1] = start_from(model, Y, noise_var, active, state)
+    chain.level[0] = log_prior + chain.level[1]
     # every conditional is outdated
     chain.flips[0] += 1
-    silence(model, Y, noise_var, state)
-    for g in range(active.size):
-        if active[g]:
-            if interrupted():
-                break
-            refresh(model, g, g + 1, state, chain)
-            toggle(model, Y, noise_var, g, state, chain)
 
 
 @njit(**UNCOUNTED)
