@@ -32,6 +32,8 @@ N_DRAWS, N_TRAIN, N_TEST = 8, 500, 1300
 TOL = inspect.signature(mmv.gibbs).parameters["tol"].default
 # Posterior probabilities are judged between these.
 EDGES = np.array([0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1])
+# Fewer active devices than this have no Gaussian's spread.
+FEW = 100
 PLACE = ("case", "L", "draw", "decoder", "seed")
 CONDITIONS = ("date", "commit", "processor", "cores", "load", "python", "numpy", "numba", "scipy", "mmvsolvers")
 COLUMNS = (*PLACE, "samples", "error_rate", "mse", "cpu_ms", "agree", "expected_error_rate", "tol", *CONDITIONS)
@@ -271,21 +273,18 @@ def table(rows, bins):
             samples = sum(int(draws[decoder][k]["samples"]) for k in both)
             figures = f"{mean:.3g} ± {width:.2g}"
             lines.append(f"| {case} | {L} | {decoder} | {what} | ≤ {aim:g} | {figures} | {samples} | {met} |")
-    heads = "case | L | sampler | tol | chains agree | farthest bin | active above 0.999 | expected | error rate"
-    lines += ["", f"| {heads} |", "|---|---|---|---|---|---|---|---|---|"]
+    heads = "case | L | sampler | tol | chains agree | farthest bin | silent above 0.999 | expected"
+    lines += ["", f"| {heads} | error rate expected | error rate |", "|---|---|---|---|---|---|---|---|---|---|"]
     for case, L, name in dict.fromkeys((row["case"], row["L"], row["decoder"]) for row in bins):
         mine = [row for row in rows if (row["case"], row["L"], row["decoder"]) == (case, L, name)]
         mean = {
             key: np.mean([float(row[key]) for row in mine]) for key in ("agree", "expected_error_rate", "error_rate")
         }
         here = [r for r in bins if (r["case"], r["L"], r["decoder"], str(r["agree"])) == (case, L, name, "True")]
-        ends = EDGES[1], EDGES[-2]
-        # where fewer are to be expected, standard errors say little
-        judged = [off for low, n, P, _, off in calibrated(here) if ends[0] <= low < ends[1] and n * P * (1 - P) >= 1]
-        off = f"{max(map(abs, judged)):.1f}" if judged else "none"
-        sure = next((active for low, _, _, active, _ in calibrated(here) if low == ends[1]), np.nan)
+        off = max(abs(off) for *_, off in calibrated(here))
+        sure = [f"{n * (1 - active):.0f} | {n * (1 - P):.2g}" for low, n, P, active, _ in calibrated(here)][-1]
         rates = f"{mean['expected_error_rate']:.2g} | {mean['error_rate']:.2g}"
-        figures = f"{mean['agree']:.3f} | {off} | {sure:.5f} | {rates}"
+        figures = f"{mean['agree']:.3f} | {off:.1f} | {sure} | {rates}"
         lines.append(f"| {case} | {L} | {name} | {mine[0]['tol']} | {figures} |")
     return "\n".join(lines)
 
@@ -295,7 +294,25 @@ def calibrated(bins):
     for low in sorted({float(row["bin"]) for row in bins}):
         mine = [row for row in bins if float(row["bin"]) == low]
         n, expected, variance, active = (sum(float(row[c]) for row in mine) for c in SUMS)
-        yield low, n, expected / n, active / n, (active - expected) / np.sqrt(variance) if variance > 0 else 0.0
+        yield low, n, expected / n, active / n, deviation(n, expected, variance, active)
+
+
+def deviation(n, expected, variance, active):
+    """Return by how many standard errors the number of active ones is off, positive where there are more.
+
+    Where few are to be expected, it is where a Gaussian passes what its number does with the same probability.
+    """
+    from scipy.stats import binom, norm
+
+    if variance >= FEW:
+        return (active - expected) / np.sqrt(variance)
+    # counted are those that are rarer: their probability is more precise
+    silent = n < 2 * expected
+    found, rate = (round(n - active), max(1 - expected / n, 0.0)) if silent else (round(active), expected / n)
+    more = found > n * rate
+    tail = binom.sf(found - 1, n, rate) if more else binom.cdf(found, n, rate)
+    # half of a number's chances, or more, are no surprise
+    return max(norm.isf(tail), 0.0) * (1 if more != silent else -1)
 
 
 def read(path):

@@ -75,9 +75,9 @@ def gibbs(
         ``score`` the posterior probabilities, ``X`` (..., N, M) the posterior mean, ``objective`` the mean of
         -(log-posterior)/M along the chains, counted from that of silence, ``optimality`` the largest difference
         between the two chains' probabilities. Where they disagree, ``converged`` is False and the probabilities are
-        less sure than they look. Where they agree, probabilities between 0.001 and 0.999 were as good as they claim at
-        N = 100 and L = 8 to 20, and of those above one in some thousands to a hundred thousand was wrong, more than
-        they claim, where another place of some percent was not found in so few sweeps. The mean of
+        less sure than they look. Where they agree, probabilities were as good as they claim at N = 100 and L = 8 to 20;
+        of 200,000 devices above 0.999 five were silent where 0.6 were to be expected, as another explanation, of a
+        thousandth or so, is not always found in so few sweeps. The mean of
         min(score, 1 - score) estimates the error rate without labels.
 
     Raises
