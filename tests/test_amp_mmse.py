@@ -12,7 +12,7 @@ quiet = pytest.mark.filterwarnings("ignore::mmvsolvers.DivergenceWarning")
 
 @quiet
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)
-@pytest.mark.parametrize(("N", "L", "M"), [(33, 12, 3), (70, 30, 4), (5, 8, 2), (1, 4, 3), (12, 10, 1)])
+@pytest.mark.parametrize(("N", "L", "M"), [(33, 12, 3), (70, 30, 4), (5, 8, 2), (1, 4, 3), (12, 10, 1), (400, 100, 8)])
 def test_makes_the_textbook_iterations(N, L, M, dtype):
     A, Y, _ = make_problem(N, L, M, p=0.1, dtype=dtype)
     found = mmv.amp_mmse(A, Y, 0.1, damping=1.0, max_iter=8, tol=0)

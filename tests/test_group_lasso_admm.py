@@ -7,7 +7,7 @@ import mmvsolvers as mmv
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)
-@pytest.mark.parametrize(("N", "L", "M"), [(33, 12, 3), (70, 24, 4), (5, 8, 2), (1, 4, 3), (12, 6, 1)])
+@pytest.mark.parametrize(("N", "L", "M"), [(33, 12, 3), (70, 24, 4), (5, 8, 2), (1, 4, 3), (12, 6, 1), (400, 40, 8)])
 def test_makes_the_textbook_iterations(N, L, M, dtype):
     A, Y, _ = make_problem(N, L, M, dtype=dtype)
     found = mmv.group_lasso_admm(A, Y, 2.0, rho=1.5, max_iter=30, tol=0)

@@ -6,7 +6,7 @@ from conftest import TOLERANCE, make_problem, relative_error
 import mmvsolvers as mmv
 from bench.psca import certify
 
-SHAPES = [(33, 12, 3), (150, 24, 4), (5, 8, 2), (1, 4, 3), (12, 6, 1)]
+SHAPES = [(33, 12, 3), (150, 24, 4), (60, 70, 3), (5, 8, 2), (1, 4, 3), (12, 6, 1)]
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)

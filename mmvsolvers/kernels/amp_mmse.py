@@ -6,7 +6,7 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
+from mmvsolvers.kernels.shared import REORDER, copy_into, product_of_rows, squared_norm
 
 # Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
 # down to the second number, and recovers by the third factor where it has shrunk.
@@ -20,13 +20,18 @@ BLOW_UP = 1e3
 EXCESS = 2.0
 # τ² counts as no less than this fraction of its start, so that noiseless problems stay finite.
 TAU2_FLOOR = 1e-30
+# What devices that are active, or silent, with a posterior probability below this add to AX, or to the Onsager term, is
+# lost in rounding errors.
+NEGLIGIBLE = 1e-18
 
 # What is known: log((1 - ε)/ε) of the groups (G,), the variance g of a row's entries and each device's group, (N,).
 Prior = namedtuple("Prior", "log_odds_silent variance group")
-# conj X (N, M), R (L, M), Q = AᴴR + X (N, M), the conjugates of its posterior means and weighted (N, M), the next R,
-# and log t of the groups (G,). AX is the conjugate of (Aᴴ)ᵀ·conj X: both products of an iteration then read one array,
-# Aᴴ, which has a better chance to stay in the cache than two.
-State = namedtuple("State", "X R Q mean weighted ahead log_t")
+# conj X (N, M), R (L, M), Q = AᴴR + X (N, M), the conjugates of its posterior means (N, M), the next R, the energies of
+# Q's rows (N,), log t of the groups (G,). `heard` are the devices that may be active, `doubtful` the rows of Q of those
+# that may be either, `weighted` their conjugates times their weights in the Onsager term: the first of N. AX is the
+# conjugate of (Aᴴ)ᵀ·conj X: both products of an iteration then read one array, Aᴴ, which has a better chance to stay
+# in the cache than two.
+State = namedtuple("State", "X R Q mean ahead energy log_t heard weighted doubtful")
 
 
 @njit()
@@ -38,38 +43,49 @@ def posterior_activity(log_t):
 
 
 @njit()
-def denoise(prior, tau2, printed, state):
-    """Complete Q = AᴴR + X, put its rows' posterior means, conjugate, into ``mean``, and Q's own into ``weighted``.
-
-    Returns what multiplies the identity in the Onsager term, the scalar second term of the printed form included.
-    """
+def hear(prior, tau2, state):
+    """Complete Q = AᴴR + X, and find its rows' energies and log t of the groups."""
     N, M = state.Q.shape
-    real = state.Q.real.dtype.type
-    identity = 0.0
     for group in range(state.log_t.size):
         state.log_t[group] = prior.log_odds_silent[group]
     for n in range(N):
         g = prior.variance[n]
         for m in range(M):
             state.Q[n, m] += np.conj(state.X[n, m])
-        energy = float(squared_norm(state.Q[n]))
-        state.log_t[prior.group[n]] += M * np.log1p(g / tau2) - g / (tau2 + g) / tau2 * energy
+        state.energy[n] = squared_norm(state.Q[n])
+        state.log_t[prior.group[n]] += M * np.log1p(g / tau2) - g / (tau2 + g) / tau2 * state.energy[n]
+
+
+@njit()
+def denoise(prior, tau2, printed, state):
+    """Put the posterior means of Q's rows, conjugate, into ``mean``, and find who is in doubt.
+
+    Returns what multiplies the identity in the Onsager term, the scalar second term of the printed form included, how
+    many devices may be active, and how many may be either.
+    """
+    N, M = state.Q.shape
+    real = state.Q.real.dtype.type
+    identity, n_heard, n_doubtful = 0.0, 0, 0
     for n in range(N):
         g = prior.variance[n]
         shrink = g / (tau2 + g)
-        energy = float(squared_norm(state.Q[n]))
         active, silent = posterior_activity(state.log_t[prior.group[n]])
         slope = active * silent * shrink * shrink / tau2
         identity += active * shrink
         if printed:
             # equation (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ²
-            identity += slope * energy / tau2
-            slope = 0.0
+            identity += slope * state.energy[n] / tau2
         for m in range(M):
-            conjugate = np.conj(state.Q[n, m])
-            state.mean[n, m] = real(active * shrink) * conjugate
-            state.weighted[n, m] = real(slope) * conjugate
-    return identity
+            state.mean[n, m] = real(active * shrink) * np.conj(state.Q[n, m])
+        if active > NEGLIGIBLE:
+            state.heard[n_heard] = n
+            n_heard += 1
+            if silent > NEGLIGIBLE and not printed:
+                for m in range(M):
+                    state.weighted[n_doubtful, m] = real(slope) * np.conj(state.Q[n, m])
+                    state.doubtful[n_doubtful, m] = state.Q[n, m]
+                n_doubtful += 1
+    return identity, n_heard, n_doubtful
 
 
 @njit()
@@ -77,11 +93,12 @@ def iterate(conjugate, Y, prior, tau2, printed, state):
     """Put the undamped next conj X into ``mean`` and the undamped next R into ``ahead``; return the latter's power."""
     L, M = Y.shape
     np.dot(conjugate, state.R, state.Q)
-    identity = denoise(prior, tau2, printed, state)
-    J = np.dot(state.weighted.T, state.Q)
+    hear(prior, tau2, state)
+    identity, n_heard, n_doubtful = denoise(prior, tau2, printed, state)
+    J = np.dot(state.weighted[:n_doubtful].T, state.doubtful[:n_doubtful])
     for m in range(M):
         J[m, m] += identity
-    np.dot(conjugate.T, state.mean, state.ahead)
+    product_of_rows(conjugate, state.mean, state.heard[:n_heard], state.ahead)
     correction = np.dot(state.R, J)
     share = Y.real.dtype.type(1.0 / L)
     power = 0.0
@@ -136,9 +153,12 @@ def solve(conjugate, Y, prior, damping, printed, X, max_iter, tol):
         Y.copy(),
         np.empty_like(X),
         np.empty_like(X),
-        np.empty_like(X),
         np.empty_like(Y),
+        np.empty(X.shape[0]),
         np.empty(prior.log_odds_silent.size),
+        np.empty(X.shape[0], np.int64),
+        np.empty_like(X),
+        np.empty_like(X),
     )
     best, average = np.zeros_like(X), np.zeros_like(X)
     share = damping if damping > 0.0 else 1.0

@@ -11,23 +11,24 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_bcd import certificate
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.shared import squared_norm
+from mmvsolvers.kernels.shared import product_of_rows, squared_norm
 
 # The gap costs as much as half an iteration, so a run to tolerance looks at it only now and then.
 CHECK_EVERY = 10
 # Residual balancing (Boyd et al., 2011, section 3.4.1): ρ doubles or halves when one residual is this much larger.
 IMBALANCE = 10.0
 
-# conj X (N, M) and which of its rows are not zero (N,), the mean AX/N, B and C (L, M), and work space: B - mean - C
-# (L, M) and its aₙᴴ-products (N, M).
-State = namedtuple("State", "X active mean B C difference pull")
+# conj X (N, M), which of its rows are not zero (N,) and their numbers, the first of N, the mean AX/N, B and C (L, M),
+# and work space: B - mean - C (L, M) and its aₙᴴ-products (N, M).
+State = namedtuple("State", "X active heard mean B C difference pull")
 
 
 @njit()
 def shrink_rows(squares, lam, rho, state):
-    """Set X_n to the group soft threshold of t_n = ‖a_n‖²X_n + pull_n, for every device."""
+    """Set X_n to the group soft threshold of t_n = ‖a_n‖²X_n + pull_n, for every device; return how many are active."""
     X, active, pull = state.X, state.active, state.pull
     level = lam / rho
+    n_heard = 0
     # most devices are silent and stay so, and are spared all but the test
     for n in range(squares.size):
         if active[n]:
@@ -39,10 +40,13 @@ def shrink_rows(squares, lam, rho, state):
             for m in range(X.shape[1]):
                 X[n, m] = factor * np.conj(pull[n, m])
             active[n] = True
+            state.heard[n_heard] = n
+            n_heard += 1
         elif active[n]:
             for m in range(X.shape[1]):
                 X[n, m] = 0.0
             active[n] = False
+    return n_heard
 
 
 @njit()
@@ -56,8 +60,8 @@ def iterate(conjugate, squares, Y, lam, rho, state):
         for m in range(B.shape[1]):
             difference[i, m] = B[i, m] - mean[i, m] - C[i, m]
     np.dot(conjugate, difference, state.pull)
-    shrink_rows(squares, lam, real(rho), state)
-    np.dot(conjugate.T, X, mean)
+    n_heard = shrink_rows(squares, lam, real(rho), state)
+    product_of_rows(conjugate, X, state.heard[:n_heard], mean)
     primal, dual = 0.0, 0.0
     for i in range(B.shape[0]):
         for m in range(B.shape[1]):
@@ -93,6 +97,7 @@ def solve(conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol):
     state = State(
         X,
         np.zeros(squares.size, np.bool_),
+        np.empty(squares.size, np.int64),
         np.zeros_like(Y),
         np.zeros_like(Y),
         np.zeros_like(Y),

@@ -12,11 +12,13 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.map_cd import coordinate_step, prior_in, weighted_rows
-from mmvsolvers.kernels.shared import REORDER, conjugated, everyone, squared_norm
+from mmvsolvers.kernels.map_cd import coordinate_step, prior_in
+from mmvsolvers.kernels.shared import REORDER, conjugated, everyone, positive, squared_norm, subtract
 
 # Devices a product: it must fill the registers, and its result stay in the cache.
 BLOCK = 128
+# Columns of Σ that are factored at a time; products do the rest.
+PANEL = 32
 # A step is taken where the objective falls by this share of what its slope promises, or else halved, so often at most.
 ARMIJO = 1e-4
 HALVINGS = 30
@@ -49,21 +51,20 @@ def surrogate_step(q, r, value, log_odds, upper):
 
 
 @njit(fastmath=REORDER)
-def invert_factor(matrix):
+def invert_corner(matrix, least):
     """Turn the upper triangle of a hermitian positive definite matrix into C⁻ᵀ, where it is CCᴴ; return its log|·|.
 
-    Never fails: pivots that rounding has made too small are raised.
+    Never fails: pivots that rounding has made too small are raised to ``least``.
     """
     L = matrix.shape[0]
     log_det = 0.0
     # first R = Cᴴ, row by row; what is below the diagonal is not looked at
     for j in range(L):
-        smallest = np.finfo(np.float64).eps * abs(matrix[j, j].real)
         for i in range(j):
             factor = np.conj(matrix[i, j])
             for k in range(j, L):
                 matrix[j, k] -= factor * matrix[i, k]
-        pivot = max(matrix[j, j].real, smallest)
+        pivot = max(matrix[j, j].real, least[j])
         log_det += np.log(pivot)
         scale = 1.0 / np.sqrt(pivot)
         matrix[j, j] = pivot
@@ -87,29 +88,86 @@ def invert_factor(matrix):
 
 
 @njit()
-def covariance(AT, noise_var, value):
-    """Return AΓAᴴ + σ²I in double precision."""
-    rows = weighted_rows(AT, value)
-    matrix = np.dot(rows.T, conjugated(rows))
-    for i in range(AT.shape[1]):
-        matrix[i, i] += noise_var
-    return matrix
+def upper_panel(columns, noise_var, start, stop):
+    """Return the columns start … stop-1 of Σ = columns·columnsᴴ + σ²I, down to the diagonal."""
+    chosen = np.empty((columns.shape[1], stop - start), columns.dtype)
+    for k in range(chosen.shape[0]):
+        for j in range(chosen.shape[1]):
+            chosen[k, j] = np.conj(columns[start + j, k])
+    panel = np.dot(columns[:stop], chosen)
+    for j in range(stop - start):
+        panel[start + j, j] += noise_var
+    return panel
+
+
+@njit()
+def couple(factor, panel):
+    """Take what is left of the panel's rows out of its corner, at its lower end; return C₂₁C₁₁⁻¹."""
+    size = panel.shape[1]
+    start = panel.shape[0] - size
+    if start == 0:
+        return np.empty((size, 0), panel.dtype)
+    before, adjoint = np.empty((start, start), panel.dtype), np.empty((size, start), panel.dtype)
+    for i in range(start):
+        for j in range(start):
+            before[i, j] = factor[i, j]
+    coupling = np.dot(before, panel[:start])
+    for i in range(start):
+        for j in range(size):
+            adjoint[j, i] = np.conj(coupling[i, j])
+    subtract(panel[start:], np.dot(adjoint, coupling))
+    return np.dot(adjoint, before)
+
+
+@njit()
+def inverse_factor(columns, noise_var):
+    """Return C⁻¹, where CCᴴ = Σ = columns·columnsᴴ + σ²I, and log|Σ|, a panel of Σ's columns after the other.
+
+    C = (C₁₁, 0; C₂₁, C₂₂) has the inverse (C₁₁⁻¹, 0; -C₂₂⁻¹C₂₁C₁₁⁻¹, C₂₂⁻¹).
+    """
+    L = columns.shape[0]
+    factor, log_det = np.zeros((L, L), columns.dtype), 0.0
+    for start in range(0, L, PANEL):
+        stop = min(start + PANEL, L)
+        panel = upper_panel(columns, noise_var, start, stop)
+        corner, least = panel[start:], np.empty(stop - start)
+        for j in range(least.size):
+            least[j] = np.finfo(np.float64).eps * corner[j, j].real
+        coupled = couple(factor, panel)
+        log_det += invert_corner(corner, least)
+        below = np.dot(corner.T, coupled)
+        for i in range(stop - start):
+            for j in range(start):
+                factor[start + i, j] = -below[i, j]
+            for j in range(i + 1):
+                factor[start + i, start + j] = corner[j, i]
+    return factor, log_det
+
+
+@njit()
+def weighted_columns(AT, value):
+    """Return AΓ^½ without the silent devices, in double precision."""
+    active = positive(value)
+    columns = np.empty((AT.shape[1], active.size), np.complex128)
+    for k in range(active.size):
+        root = np.sqrt(np.float64(value[active[k]]))
+        for i in range(AT.shape[1]):
+            columns[i, k] = AT[active[k], i] * root
+    return columns
 
 
 @njit()
 def evaluate(AT, Y, noise_var, value, prior, point):
     """Factor Σ at ``value`` into ``point``."""
-    matrix = covariance(AT, noise_var, value)
-    objective = invert_factor(matrix)
-    # Z = C⁻¹Y, whose conjugate is the conjugate of the transposed factor's
+    factor, objective = inverse_factor(weighted_columns(AT, value), noise_var)
     fit = 0.0
-    whitened = np.dot(matrix.T, Y.astype(np.complex128))
+    whitened = np.dot(factor, Y.astype(np.complex128))
     for i in range(whitened.shape[0]):
         fit += squared_norm(whitened[i])
         for m in range(whitened.shape[1]):
             point.whitened[i, m] = np.conj(whitened[i, m])
         for j in range(whitened.shape[0]):
-            point.factor[i, j] = matrix[i, j]
+            point.factor[j, i] = factor[i, j]
     objective += fit / Y.shape[1]
     for n in range(value.size):
         objective -= np.float64(prior.log_odds[n]) * value[n]

@@ -6,6 +6,8 @@ from mmvsolvers.kernels.compiling import njit
 
 # A sum may be reordered, so that it runs in vector registers; NaN and inf keep their meaning.
 REORDER = {"reassoc", "contract"}
+# To copy an entry takes as long as so many multiplications of a product, and to begin, as so many more.
+COPY, GATHERING = 4, 10_000
 
 
 @njit(fastmath=REORDER)
@@ -83,6 +85,17 @@ def gather_rows(source, rows):
         for j in range(source.shape[1]):
             target[k, j] = source[rows[k], j]
     return target
+
+
+@njit()
+def product_of_rows(left, right, chosen, result):
+    """Set ``result`` to leftᵀ·right, to which no rows but the ``chosen`` ones contribute."""
+    L, M = result.shape
+    spared, copied = (left.shape[0] - chosen.size) * L * M, chosen.size * (L + M)
+    if spared < COPY * copied + GATHERING:
+        np.dot(left.T, right, result)
+    else:
+        np.dot(gather_rows(left, chosen).T, gather_rows(right, chosen), result)
 
 
 @njit()
