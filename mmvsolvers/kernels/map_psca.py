@@ -13,6 +13,7 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import coordinate_step, prior_in, weighted_rows
+from mmvsolvers.kernels.products import matmul, matmul_into
 from mmvsolvers.kernels.shared import REORDER, conjugated, everyone, squared_norm
 
 # Devices a product: it must fill the registers, and its result stay in the cache.
@@ -90,7 +91,7 @@ def invert_factor(matrix):
 def covariance(AT, noise_var, value):
     """Return AΓAᴴ + σ²I in double precision."""
     rows = weighted_rows(AT, value)
-    matrix = np.dot(rows.T, conjugated(rows))
+    matrix = matmul(rows.T, conjugated(rows))
     for i in range(AT.shape[1]):
         matrix[i, i] += noise_var
     return matrix
@@ -103,7 +104,7 @@ def evaluate(AT, Y, noise_var, value, prior, point):
     objective = invert_factor(matrix)
     # Z = C⁻¹Y, whose conjugate is the conjugate of the transposed factor's
     fit = 0.0
-    whitened = np.dot(matrix.T, Y.astype(np.complex128))
+    whitened = matmul(matrix.T, Y.astype(np.complex128))
     for i in range(whitened.shape[0]):
         fit += squared_norm(whitened[i])
         for m in range(whitened.shape[1]):
@@ -128,8 +129,8 @@ def look(AT, devices, value, prior, point, found, scratch):
         for k in range(count):
             for i in range(AT.shape[1]):
                 scratch.pilots[k, i] = AT[devices[start + k], i]
-        np.dot(scratch.pilots[:count], point.factor, scratch.rows[:count])
-        np.dot(scratch.rows[:count], point.whitened, scratch.correlations[:count])
+        matmul_into(scratch.rows[:count], scratch.pilots[:count], point.factor)
+        matmul_into(scratch.correlations[:count], scratch.rows[:count], point.whitened)
         for k in range(count):
             n = devices[start + k]
             q, r = squared_norm(scratch.rows[k]), squared_norm(scratch.correlations[k]) / M
@@ -215,7 +216,7 @@ def likely(value, prior, found):
 @njit()
 def matched_filter(AT, Y, upper, value):
     """Start from the power that a matched filter sees in each device above what it sees of noise and all the others."""
-    scratch = np.dot(AT, conjugated(Y))
+    scratch = matmul(AT, conjugated(Y))
     L, M = Y.shape
     power = 0.0
     for i in range(L):
