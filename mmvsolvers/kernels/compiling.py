@@ -25,7 +25,7 @@ from numba.core.untyped_passes import DeadBranchPrune, InlineClosureLikes, Inlin
 
 # Functions of more than so many characters of LLVM's assembly are never put into their callers: most of LLVM's time
 # went into them, over and over.
-LONG = 10_000
+LONG = 9_000
 # Numba's passes for what is not in kernels.
 UNNEEDED = {WithLifting, InlineClosureLikes, InlineInlinables, DeadBranchPrune, InlineOverloads, NopythonRewrites}
 
@@ -231,10 +231,10 @@ def _variables(instruction: Any, value: Any) -> list[Any]:
 
 @contextmanager
 def _in_haste() -> Iterator[None]:
-    """Spare Numba a sixth of its time.
+    """Spare Numba what it does besides.
 
-    That went into looks for garbage among all that it makes, comparisons of its options, a search for variables in
-    everything that is no instruction, and events, for its own statistics, at every call of LLVM.
+    That is to look for garbage among all that it makes, to compare its options, to look for variables in what is no
+    instruction, and to tell its own statistics of every call of LLVM.
     """
     collecting, values, variables = gc.isenabled(), Flags.values, ir.Inst._rec_list_vars
     lock = ffi.lib._lock
