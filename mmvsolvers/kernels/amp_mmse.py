@@ -6,7 +6,8 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.shared import REORDER, copy_into, product_of_rows, squared_norm
+from mmvsolvers.kernels.products import matmul, matmul_into, product_of_rows
+from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
 
 # Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
 # down to the second number, and recovers by the third factor where it has shrunk.
@@ -92,14 +93,14 @@ def denoise(prior, tau2, printed, state):
 def iterate(conjugate, Y, prior, tau2, printed, state):
     """Put the undamped next conj X into ``mean`` and the undamped next R into ``ahead``; return the latter's power."""
     L, M = Y.shape
-    np.dot(conjugate, state.R, state.Q)
+    matmul_into(state.Q, conjugate, state.R)
     hear(prior, tau2, state)
     identity, n_heard, n_doubtful = denoise(prior, tau2, printed, state)
-    J = np.dot(state.weighted[:n_doubtful].T, state.doubtful[:n_doubtful])
+    J = matmul(state.weighted[:n_doubtful].T, state.doubtful[:n_doubtful])
     for m in range(M):
         J[m, m] += identity
-    product_of_rows(conjugate, state.mean, state.heard[:n_heard], state.ahead)
-    correction = np.dot(state.R, J)
+    product_of_rows(state.ahead, conjugate, state.mean, state.heard[:n_heard])
+    correction = matmul(state.R, J)
     share = Y.real.dtype.type(1.0 / L)
     power = 0.0
     for i in range(L):

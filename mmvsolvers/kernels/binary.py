@@ -12,11 +12,9 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.map_cd import rebuild_inverse
-from mmvsolvers.kernels.shared import REORDER, copy_into, real_inner, squared_norm
+from mmvsolvers.kernels.products import matmul
+from mmvsolvers.kernels.shared import COUNTED, REORDER, UNCOUNTED, conjugated, real_inner, squared_norm
 
-# For functions that allocate nothing: a state is a score of arrays, and to count who refers to them, at every call and
-# by atomic instructions, takes longer than to compute. What they call inherits it unless it says otherwise.
-UNCOUNTED = {"_nrt": False}
 # Σ⁻¹ is built anew where rounding errors since the last time may have moved an active device's 1 - q by this fraction.
 DRIFT = 1e-6
 # I ± B is positive definite; rounding errors must not make it look otherwise.
@@ -58,7 +56,9 @@ def make_state(model, M):
     """Allocate the state of one problem; nothing in it is set."""
     N, L = model.rows.shape
     G = model.first.size - 1
-    K = np.max(model.first[1:] - model.first[:-1])
+    K = 0
+    for g in range(G):
+        K = max(K, model.first[g + 1] - model.first[g])
     dtype = model.rows.dtype
     return State(
         np.empty(G, np.bool_),
@@ -75,20 +75,26 @@ def make_state(model, M):
     )
 
 
-@njit(_nrt=True)
+@njit(**COUNTED)
 def rebuild(model, Y, noise_var, state):
     """Compute Σ⁻¹, U and B of the activity as it is."""
     value = np.zeros(model.rows.shape[0])
     for g in range(state.active.size):
         if state.active[g]:
-            value[model.first[g] : model.first[g + 1]] = 1.0
+            for n in range(model.first[g], model.first[g + 1]):
+                value[n] = 1.0
     rebuild_inverse(model.rows, noise_var, value, state.inverse)
-    adjoint = np.ascontiguousarray(model.conjugate.T)
-    products = np.dot(adjoint, state.inverse)
-    copy_into(state.U, np.dot(products, Y).T)
+    products = matmul(conjugated(model.rows), state.inverse)
+    U = matmul(products, Y)
+    for n in range(U.shape[0]):
+        for m in range(U.shape[1]):
+            state.U[m, n] = U[n, m]
     for g in range(state.active.size):
         start, stop = model.first[g], model.first[g + 1]
-        copy_into(state.B[: stop - start, start:stop], np.dot(products[start:stop], model.rows[start:stop].T))
+        B = matmul(products[start:stop], model.rows[start:stop].T)
+        for i in range(stop - start):
+            for j in range(stop - start):
+                state.B[i, start + j] = B[i, j]
     state.drift[0] = 0.0
 
 
@@ -108,11 +114,11 @@ def start_from(model, Y, noise_var, active, state):
     return log_prior, model.weight * log_likelihood(Y, noise_var, state.inverse)
 
 
-@njit(_nrt=True)
+@njit(**COUNTED)
 def log_likelihood(Y, noise_var, inverse):
     """Return the log-likelihood of complex data over that of silence, M log|σ²Σ⁻¹| + ‖Y‖²/σ² - tr(YᴴΣ⁻¹Y)."""
     factor, log_det, fit = np.empty(inverse.shape, inverse.dtype), 0.0, 0.0
-    whitened = np.dot(inverse, Y)
+    whitened = matmul(inverse, Y)
     for i in range(Y.shape[0]):
         pivot = inverse[i, i].real
         for j in range(i):

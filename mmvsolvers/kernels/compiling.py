@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from llvmlite.binding import Linkage, newpassmanagers
+from llvmlite.binding import Linkage, ffi, newpassmanagers
+from numba.core import ir
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, register_pass
 from numba.core.registry import cpu_target
-from numba.core.typed_passes import AnnotateTypes
+from numba.core.typed_passes import AnnotateTypes, InlineOverloads, NopythonRewrites
 from numba.core.types import unliteral
+from numba.core.untyped_passes import DeadBranchPrune, InlineClosureLikes, InlineInlinables, WithLifting
 
 # Functions of more than so many characters of LLVM's assembly are never put into their callers: most of LLVM's time
 # went into them, over and over.
-LONG = 20_000
+LONG = 9_000
+# Numba's passes for what is not in kernels.
+UNNEEDED = {WithLifting, InlineClosureLikes, InlineInlinables, DeadBranchPrune, InlineOverloads, NopythonRewrites}
 
 
 @cache
@@ -213,26 +217,58 @@ def _parts_only(context: Any) -> Iterator[None]:
         del codegen._library_class, context.create_cfunc_wrapper
 
 
+def _variables(instruction: Any, value: Any) -> list[Any]:
+    """Return the variables of a part of Numba's intermediate code, without looking for them in names and places."""
+    kind = type(value)
+    if kind is ir.Var:
+        return [value]
+    if kind is list or kind is tuple:
+        return [variable for part in value for variable in _variables(instruction, part)]
+    if kind is dict:
+        return [variable for part in value.values() for variable in _variables(instruction, part)]
+    return value.list_vars() if isinstance(value, ir.Inst) else []
+
+
 @contextmanager
 def _in_haste() -> Iterator[None]:
-    """Spare Numba a tenth of its time: looks for garbage among all that it makes, and comparisons of its options."""
-    collecting, values = gc.isenabled(), Flags.values
+    """Spare Numba what it does besides.
+
+    That is to look for garbage among all that it makes, to compare its options, to look for variables in what is no
+    instruction, and to tell its own statistics of every call of LLVM.
+    """
+    collecting, values, variables = gc.isenabled(), Flags.values, ir.Inst._rec_list_vars
+    lock = ffi.lib._lock
+    callbacks = lock._cblist
     defaults = {name: option.default for name, option in Flags.options.items()}
     gc.disable()
     Flags.values = lambda flags: defaults | flags._values  # type: ignore[method-assign]
+    ir.Inst._rec_list_vars = _variables  # type: ignore[method-assign]
+    lock._cblist = []
     try:
         yield
     finally:
+        lock._cblist = callbacks
+        ir.Inst._rec_list_vars = variables  # type: ignore[method-assign]
         Flags.values = values  # type: ignore[method-assign]
         if collecting:
             gc.enable()
 
 
-class _EntryCompiler(CompilerBase):
-    """Compiles a function for Python, and all that it calls, Numba's own functions too, into parts of it."""
+class _PartCompiler(CompilerBase):
+    """Compiles without looking for what kernels do not contain: closures, contexts, branches on None, array sums."""
 
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [one for one in passes.passes if one[0] not in UNNEEDED]
+        passes.finalize()
+        return [passes]
+
+
+class _EntryCompiler(_PartCompiler):
+    """Compiles a function for Python, and all that it calls, Numba's own functions too, into parts of it."""
+
+    def define_pipelines(self) -> list[Any]:
+        [passes] = super().define_pipelines()
         passes.add_pass_after(_IntoOwnLibrary, AnnotateTypes)
         passes.finalize()
         return [passes]
@@ -259,7 +295,7 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
         if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             return function
-        dispatcher = numba.njit(**options)(function)
+        dispatcher = numba.njit(pipeline_class=_PartCompiler, **options)(function)
         call_template, dispatcher.get_call_template = dispatcher.get_call_template, of_any_number
         # Numba would jump to the null pointer
         dispatcher._compile_for_args = refuse

@@ -13,6 +13,7 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
+from mmvsolvers.kernels.products import blas_product, matmul
 from mmvsolvers.kernels.shared import (
     ascending,
     conjugated,
@@ -41,7 +42,8 @@ State = namedtuple("State", "r gradient E noise")
 @njit()
 def fill_gram(pilots, n):
     """Compute row n of |AᴴA|², elementwise: one at a time, so that its rounding is the same alone and in a batch."""
-    product = np.dot(pilots.rows, pilots.conjugate[n])
+    product = np.empty(pilots.rows.shape[0], pilots.rows.dtype)
+    blas_product(pilots.rows, pilots.conjugate[n], product)
     for j in range(product.size):
         p = product[j]
         pilots.gram[n, j] = p.real * p.real + p.imag * p.imag
@@ -77,7 +79,7 @@ def gram_sweep(pilots, devices, lam, state):
 @njit()
 def block_gradients(conjugate, rows, E, gradient):
     """Set ``gradient`` to a_nᴴEa_n for the devices of a block."""
-    products = np.dot(conjugate, E)
+    products = matmul(conjugate, E)
     for k in range(gradient.size):
         # the conjugate of a_nᵀ is a_nᴴ
         gradient[k] = real_inner(products[k], np.conj(rows[k]))
@@ -106,7 +108,7 @@ def residual_sweep(pilots, devices, lam, state):
         for k in range(block.size):
             for i in range(rows.shape[1]):
                 conjugate[k, i] *= conjugate.real.dtype.type(change[k])
-        subtract(state.E, np.dot(rows.T, conjugate))
+        subtract(state.E, matmul(rows.T, conjugate))
     return largest
 
 
@@ -152,7 +154,7 @@ def set_residual(pilots, sample, state):
             state.E[i, j] = sample[i, j]
         state.E[i, i] -= state.noise[0]
     if active.size:
-        subtract(state.E, np.dot(rows.T, weighted))
+        subtract(state.E, matmul(rows.T, weighted))
 
 
 @njit()
@@ -201,7 +203,7 @@ def objective(pilots, sample, lam, state):
 @njit()
 def sample_covariance(Y):
     """Return YYᴴ/M."""
-    sample = np.dot(Y, conjugated(Y).T)
+    sample = matmul(Y, conjugated(Y).T)
     for i in range(sample.shape[0]):
         for j in range(sample.shape[0]):
             sample[i, j] *= Y.real.dtype.type(1.0 / Y.shape[1])
@@ -212,7 +214,7 @@ def sample_covariance(Y):
 def first_gradients(pilots, Y, noise_var):
     """Return a_nᴴ(YYᴴ/M - σ²I)a_n for every device, (N,)."""
     gradient = np.empty(pilots.squares.size)
-    products = np.dot(pilots.conjugate, Y)
+    products = matmul(pilots.conjugate, Y)
     for n in range(gradient.size):
         gradient[n] = squared_norm(products[n]) / Y.shape[1] - noise_var * pilots.squares[n]
     return gradient

@@ -13,7 +13,6 @@ import numpy as np
 
 from mmvsolvers.kernels.binary import (
     SMALLEST_PIVOT,
-    UNCOUNTED,
     flip,
     make_model,
     make_state,
@@ -24,6 +23,7 @@ from mmvsolvers.kernels.binary import (
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.elementary import exp, log
 from mmvsolvers.kernels.interrupts import interrupted
+from mmvsolvers.kernels.shared import UNCOUNTED
 
 # Conditional means of groups of less than this probability are left out.
 NEGLIGIBLE = 1e-9

@@ -11,7 +11,8 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_bcd import certificate
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.shared import product_of_rows, squared_norm
+from mmvsolvers.kernels.products import matmul_into, product_of_rows
+from mmvsolvers.kernels.shared import squared_norm
 
 # The gap costs as much as half an iteration, so a run to tolerance looks at it only now and then.
 CHECK_EVERY = 10
@@ -59,9 +60,9 @@ def iterate(conjugate, squares, Y, lam, rho, state):
     for i in range(B.shape[0]):
         for m in range(B.shape[1]):
             difference[i, m] = B[i, m] - mean[i, m] - C[i, m]
-    np.dot(conjugate, difference, state.pull)
+    matmul_into(state.pull, conjugate, difference)
     n_heard = shrink_rows(squares, lam, real(rho), state)
-    product_of_rows(conjugate, X, state.heard[:n_heard], mean)
+    product_of_rows(mean, conjugate, X, state.heard[:n_heard])
     primal, dual = 0.0, 0.0
     for i in range(B.shape[0]):
         for m in range(B.shape[1]):

@@ -15,7 +15,10 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
+from mmvsolvers.kernels.products import matmul, matmul_into, subtract_product
 from mmvsolvers.kernels.shared import (
+    COUNTED,
+    UNCOUNTED,
     ascending,
     copy_into,
     everyone,
@@ -56,7 +59,7 @@ def block_grams(rows, conjugate):
     gram = np.zeros((W, BLOCK), rows.dtype)
     for start in range(0, W, BLOCK):
         stop = min(start + BLOCK, W)
-        product = np.dot(conjugate[start:stop], rows[start:stop].T)
+        product = matmul(conjugate[start:stop], rows[start:stop].T)
         for k in range(stop - start):
             for j in range(stop - start):
                 gram[start + k, j] = product[k, j]
@@ -70,7 +73,7 @@ def choose_pilots(pilots, devices):
     return Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
 
 
-@njit()
+@njit(**UNCOUNTED)
 def first_restless(pilots, start, stop, lam, state):
     """Return the first device in [start, stop) that may move, or ``stop``."""
     for n in range(start, stop):
@@ -79,7 +82,7 @@ def first_restless(pilots, start, stop, lam, state):
     return stop
 
 
-@njit()
+@njit(**UNCOUNTED)
 def load_block(pilots, start, stop, lam, state, scratch):
     """Gather the devices of a block that may move, with their a_nᴴR; return how many."""
     count = 0
@@ -93,11 +96,11 @@ def load_block(pilots, start, stop, lam, state, scratch):
         n = first_restless(pilots, n + 1, stop, lam, state)
     scratch.devices[count] = stop
     if count:
-        np.dot(scratch.conjugate[:count], state.R, scratch.correlations[:count])
+        matmul_into(scratch.correlations[:count], scratch.conjugate[:count], state.R)
     return count
 
 
-@njit()
+@njit(**UNCOUNTED)
 def threshold_row(t, lam, scale, row, change):
     """Set ``row`` to max(1 - λ/‖t‖, 0)·t·scale and ``change`` to what that changes; return ‖change‖ and ‖t‖."""
     length = np.sqrt(squared_norm(t))
@@ -109,7 +112,7 @@ def threshold_row(t, lam, scale, row, change):
     return np.sqrt(squared_norm(change)), length
 
 
-@njit()
+@njit(**UNCOUNTED)
 def visit(pilots, k, count, lam, state, scratch):
     """Minimise over the row of X of the block's k-th device, and correct a_nᴴR of those after it."""
     n = scratch.devices[k]
@@ -129,7 +132,7 @@ def visit(pilots, k, count, lam, state, scratch):
     state.seen[n] = state.moved[0]
 
 
-@njit()
+@njit(**UNCOUNTED)
 def single_sweep(pilots, lam, state, scratch):
     """Visit every device of ``pilots`` once, in order, with the residual brought up to date after each."""
     rows, conjugate, norms = pilots.rows, pilots.conjugate, pilots.norms
@@ -159,7 +162,7 @@ def single_sweep(pilots, lam, state, scratch):
     state.moved[0] = path
 
 
-@njit()
+@njit(**UNCOUNTED)
 def block_sweep(pilots, lam, state, scratch):
     """Visit every device of ``pilots`` once, in order, a block at a time."""
     N = pilots.norms.size
@@ -178,10 +181,10 @@ def block_sweep(pilots, lam, state, scratch):
             visited = k + 1
             n += 1
         if visited:
-            subtract(state.R, np.dot(scratch.rows[:visited].T, scratch.change[:visited]))
+            subtract_product(state.R, scratch.rows[:visited].T, scratch.change[:visited])
 
 
-@njit()
+@njit(**UNCOUNTED)
 def sweep(pilots, lam, state, scratch):
     """Visit every device of ``pilots`` once, in order."""
     if state.R.size < FEW_ENTRIES:
@@ -202,23 +205,23 @@ def active_rows(X):
     return active[:count]
 
 
-@njit()
+@njit(**COUNTED)
 def set_residual(rows, Y, X, R):
     """Set R = Y - Σ_n a_n X_n, with a_nᵀ in ``rows``."""
     copy_into(R, Y)
     active = active_rows(X)
     if active.size:
-        subtract(R, np.dot(gather_rows(rows, active).T, gather_rows(X, active)))
+        subtract_product(R, gather_rows(rows, active).T, gather_rows(X, active))
 
 
-@njit()
+@njit(**COUNTED)
 def certificate(conjugate, Y, lam, bound, X, R, lengths):
     """Set ``lengths`` to ‖a_nᴴR‖ of every pilot; return the objective and its relative duality gap.
 
     ``bound`` is a lower bound of the optimum known beforehand. At λ = 0, where Θ is zero and the optimum may be, the
     gap is what the objective exceeds that bound by, relative to ½‖Y‖².
     """
-    products = np.dot(conjugate, R)
+    products = matmul(conjugate, R)
     largest = 0.0
     for n in range(lengths.size):
         lengths[n] = np.sqrt(squared_norm(products[n]))
@@ -263,7 +266,7 @@ def smallest_combination(gram):
     return weights, total
 
 
-@njit()
+@njit(**COUNTED)
 def extrapolate(history, X):
     """Set X to the combination of the last DEPTH iterates whose combined change is smallest."""
     gram = np.zeros((DEPTH, DEPTH))
@@ -305,13 +308,11 @@ def make_scratch(Y):
     )
 
 
-@njit()
-def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
+@njit(**UNCOUNTED)
+def accelerate(pilots, Y, lam, bound, target, max_sweeps, state, scratch, ahead):
     """Sweep, extrapolating where that lowers the objective, until the relative gap is ``target``; return the sweeps."""
-    state, scratch = start_state(pilots, Y, X), make_scratch(Y)
-    history = np.empty((DEPTH + 1, *X.shape), X.dtype)
-    X_ahead, R_ahead = np.empty_like(X), np.empty_like(Y)
-    lengths = np.empty(X.shape[0])
+    history, X_ahead, R_ahead, lengths = ahead
+    X = state.X
     done = 0
     while done < max_sweeps and not interrupted():
         copy_into(history[0], X)
@@ -338,6 +339,14 @@ def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
             if gap_ahead <= target:
                 break
     return done
+
+
+@njit()
+def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
+    """Allocate what `accelerate` works with, and return its sweeps."""
+    history = np.empty((DEPTH + 1, *X.shape), X.dtype)
+    ahead = history, np.empty_like(X), np.empty_like(Y), np.empty(X.shape[0])
+    return accelerate(pilots, Y, lam, bound, target, max_sweeps, start_state(pilots, Y, X), make_scratch(Y), ahead)
 
 
 @njit()

@@ -7,6 +7,7 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse, whitened_judgement
+from mmvsolvers.kernels.products import matmul, matmul_into
 from mmvsolvers.kernels.shared import real_inner, squared_norm
 
 # One problem's iterate: gamma, q and r (N,), the inverse Σ⁻¹ (L, L), and the rows a_nᴴΣ⁻¹Y (N, M).
@@ -22,8 +23,8 @@ def look(AT, conjugate, Y, noise_var, state):
     covariance, sound = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
     if interrupted():
         return covariance, sound, 0.0
-    rows = np.dot(conjugate, state.inverse)
-    np.dot(rows, Y, state.correlations)
+    rows = matmul(conjugate, state.inverse)
+    matmul_into(state.correlations, rows, Y)
     largest = 0.0
     for n in range(state.gamma.size):
         q, r = real_inner(conjugate[n], rows[n]), squared_norm(state.correlations[n]) / Y.shape[1]

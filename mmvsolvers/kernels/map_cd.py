@@ -16,7 +16,9 @@ import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
+from mmvsolvers.kernels.products import blas_product, matmul, matmul_into, subtract_product
 from mmvsolvers.kernels.shared import (
+    UNCOUNTED,
     ascending,
     combine,
     conjugated,
@@ -26,7 +28,6 @@ from mmvsolvers.kernels.shared import (
     real_inner,
     row_norms,
     squared_norm,
-    subtract,
     subtract_outer,
 )
 
@@ -56,8 +57,9 @@ Prior = namedtuple("Prior", "log_odds upper")
 # One problem's iterate. `q`, `root_r`, `seen` and `seen_y` are what a device's last visit found, (N,) each;
 # `moved[0]` sums the norms of Σ⁻¹'s updates, `moved[1]` those of Σ⁻¹Y's divided by √M.
 State = namedtuple("State", "inverse value q root_r seen seen_y moved")
-# A block at work: positions of its devices in the visiting order, conjugate pilots, a_nᴴΣ⁻¹, a_nᴴΣ⁻¹Y, scaled rows.
-Scratch = namedtuple("Scratch", "positions conjugate rows correlations scaled")
+# A block at work: positions of its devices in the visiting order, conjugate pilots, a_nᴴΣ⁻¹, a_nᴴΣ⁻¹Y, scaled rows, and
+# factors of one device's row in all others.
+Scratch = namedtuple("Scratch", "positions conjugate rows correlations scaled factors")
 
 
 @njit()
@@ -92,7 +94,7 @@ def prior_in(unit, log_odds, upper):
     return prior
 
 
-@njit()
+@njit(**UNCOUNTED)
 def stays_silent(n, column_norms, prior, state):
     """Tell whether device n, silent now, provably has no reason to move."""
     if state.value[n] > 0.0 or prior.log_odds[n] > 0.0:
@@ -102,7 +104,7 @@ def stays_silent(n, column_norms, prior, state):
     return q - prior.log_odds[n] > root_r * root_r
 
 
-@njit()
+@njit(**UNCOUNTED)
 def first_restless(devices, start, stop, column_norms, prior, state):
     """Return the first position in [start, stop) whose device may move, or ``stop``."""
     for position in range(start, stop):
@@ -111,7 +113,7 @@ def first_restless(devices, start, stop, column_norms, prior, state):
     return stop
 
 
-@njit()
+@njit(**UNCOUNTED)
 def load_block(AT, Y, column_norms, devices, start, most, prior, state, scratch):
     """Gather the next devices that may move, at most ``most``, with a_nᴴΣ⁻¹ and a_nᴴΣ⁻¹Y; return how many."""
     L = AT.shape[1]
@@ -124,18 +126,20 @@ def load_block(AT, Y, column_norms, devices, start, most, prior, state, scratch)
         count += 1
         position = first_restless(devices, position + 1, devices.size, column_norms, prior, state)
     scratch.positions[count] = position
-    np.dot(scratch.conjugate[:count], state.inverse, scratch.rows[:count])
-    np.dot(scratch.rows[:count], Y, scratch.correlations[:count])
+    matmul_into(scratch.rows[:count], scratch.conjugate[:count], state.inverse)
+    matmul_into(scratch.correlations[:count], scratch.rows[:count], Y)
     for k in range(count):
         state.q[devices[scratch.positions[k]]] = real_inner(scratch.conjugate[k], scratch.rows[k])
     return count
 
 
-@njit()
+@njit(**UNCOUNTED)
 def correct_rows(AT, devices, k, count, c, state, scratch):
     """Carry the rank-1 update of the block's k-th device into the rows of those after it."""
     rows, correlations = scratch.rows, scratch.correlations
-    factors = np.dot(rows[k + 1 : count], AT[devices[scratch.positions[k]]])
+    factors = scratch.factors[: count - k - 1]
+    if factors.size:
+        blas_product(rows[k + 1 : count], AT[devices[scratch.positions[k]]], factors)
     for i in range(factors.size):
         p = factors[i]
         state.q[devices[scratch.positions[k + 1 + i]]] -= c * (p.real * p.real + p.imag * p.imag)
@@ -144,7 +148,7 @@ def correct_rows(AT, devices, k, count, c, state, scratch):
     subtract_outer(rows[k + 1 : count], factors, rows[k])
 
 
-@njit()
+@njit(**UNCOUNTED)
 def move(n, row, r, prior, state):
     """Move device n, whose a_nᴴΣ⁻¹ is ``row``, to its coordinate minimum; return d, |d|q, and c: Σ⁻¹ -= c·rowᴴrow."""
     q = state.q[n]
@@ -163,7 +167,7 @@ def move(n, row, r, prior, state):
     return d, abs(d) * q, c
 
 
-@njit()
+@njit(**UNCOUNTED)
 def visit(AT, devices, k, count, n_moved, prior, state, scratch):
     """Move the block's k-th device; return the step d and the scaled step |d|q."""
     row = scratch.rows[k]
@@ -177,7 +181,7 @@ def visit(AT, devices, k, count, n_moved, prior, state, scratch):
     return d, scaled_step
 
 
-@njit()
+@njit(**UNCOUNTED)
 def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
     """Visit ``devices`` in order, a block at a time; return the largest scaled step |d|q."""
     largest = 0.0
@@ -200,11 +204,11 @@ def block_sweep(AT, Y, column_norms, devices, prior, state, scratch):
             position += 1
         most = BLOCK if n_moved else min(2 * most, LARGEST_BLOCK)
         if n_moved:
-            subtract(state.inverse, np.dot(scratch.scaled[:n_moved].T, scratch.rows[:n_moved]))
+            subtract_product(state.inverse, scratch.scaled[:n_moved].T, scratch.rows[:n_moved])
     return largest
 
 
-@njit()
+@njit(**UNCOUNTED)
 def single_sweep(AT, Y, column_norms, devices, prior, state, scratch):
     """Visit ``devices`` in order, one by one; return the largest scaled step |d|q."""
     largest = 0.0
@@ -226,7 +230,7 @@ def single_sweep(AT, Y, column_norms, devices, prior, state, scratch):
     return largest
 
 
-@njit()
+@njit(**UNCOUNTED)
 def sweep(AT, Y, column_norms, devices, prior, state, scratch):
     """Visit ``devices`` in order, skipping those that provably stay silent; return the largest scaled step |d|q."""
     if AT.shape[1] < SHORT:
@@ -234,7 +238,7 @@ def sweep(AT, Y, column_norms, devices, prior, state, scratch):
     return block_sweep(AT, Y, column_norms, devices, prior, state, scratch)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
     """Return the largest scaled step |d|q that any device would make from here."""
     largest = 0.0
@@ -269,7 +273,7 @@ def rebuild_inverse(AT, noise_var, value, inverse):
     Where the noise is lost in the rounding errors of Σ, Σ⁻¹ comes from a whitener of it instead.
     """
     rows = weighted_rows(AT, value)
-    covariance = np.dot(rows.T, conjugated(rows))
+    covariance = matmul(rows.T, conjugated(rows))
     power = 0.0
     for i in range(AT.shape[1]):
         power += covariance[i, i].real
@@ -280,7 +284,7 @@ def rebuild_inverse(AT, noise_var, value, inverse):
         exact = np.linalg.inv(covariance)
     else:
         root = whitener(rows, noise_var)
-        exact = np.dot(conjugated(root).T, root)
+        exact = matmul(conjugated(root).T, root)
     for i in range(AT.shape[1]):
         for j in range(AT.shape[1]):
             inverse[i, j] = exact[i, j]
@@ -340,7 +344,7 @@ def objective(Y, covariance, value, prior, inverse):
     log_det, fit = 0.0, 0.0
     for i in range(Y.shape[0]):
         log_det += 2.0 * np.log(factor[i, i].real)
-    whitened = np.dot(inverse, Y)
+    whitened = matmul(inverse, Y)
     for i in range(Y.shape[0]):
         fit += real_inner(Y[i], whitened[i])
     return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value)
@@ -352,7 +356,7 @@ def whitened_judgement(AT, Y, noise_var, value, prior):
     root = whitener(weighted_rows(AT, value), noise_var)
     double = np.empty(Y.shape, np.complex128)
     copy_into(double, Y)
-    received = np.dot(root, double)
+    received = matmul(root, double)
     fit, log_det, largest = 0.0, 0.0, 0.0
     for i in range(Y.shape[0]):
         fit += squared_norm(received[i])
@@ -375,7 +379,7 @@ def whitened_judgement(AT, Y, noise_var, value, prior):
     return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value), largest
 
 
-@njit()
+@njit(**UNCOUNTED)
 def step_error(column_norms, state, rebuilt_at):
     """Bound what the rounding errors in Σ⁻¹, built at ``rebuilt_at`` of its path, add to an active device's |d|q."""
     worst = 0.0
@@ -392,7 +396,7 @@ def likeliest_first(AT, Y, column_norms):
     """Order the devices by their matched filter: fewer sweeps, and an answer free of the devices' numbering."""
     score = np.empty(AT.shape[0], column_norms.dtype)
     # the norms of a_nᵀY* are those of a_nᴴY
-    matched = np.dot(AT, conjugated(Y))
+    matched = matmul(AT, conjugated(Y))
     for n in range(score.size):
         score[n] = -squared_norm(matched[n]) / (column_norms[n] * column_norms[n])
     return ascending(score)
@@ -436,6 +440,7 @@ def workspace(AT, M, value):
         rows=np.empty((block, L), AT.dtype),
         correlations=np.empty((block, M), AT.dtype),
         scaled=np.empty((block, L), AT.dtype),
+        factors=np.empty(block, AT.dtype),
     )
     return state, scratch
 

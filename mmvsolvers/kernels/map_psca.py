@@ -13,7 +13,8 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import coordinate_step, prior_in
-from mmvsolvers.kernels.shared import REORDER, conjugated, everyone, positive, squared_norm, subtract
+from mmvsolvers.kernels.products import matmul, matmul_into, subtract_product
+from mmvsolvers.kernels.shared import REORDER, conjugated, everyone, positive, squared_norm
 
 # Devices a product: it must fill the registers, and its result stay in the cache.
 BLOCK = 128
@@ -94,7 +95,7 @@ def upper_panel(columns, noise_var, start, stop):
     for k in range(chosen.shape[0]):
         for j in range(chosen.shape[1]):
             chosen[k, j] = np.conj(columns[start + j, k])
-    panel = np.dot(columns[:stop], chosen)
+    panel = matmul(columns[:stop], chosen)
     for j in range(stop - start):
         panel[start + j, j] += noise_var
     return panel
@@ -111,12 +112,12 @@ def couple(factor, panel):
     for i in range(start):
         for j in range(start):
             before[i, j] = factor[i, j]
-    coupling = np.dot(before, panel[:start])
+    coupling = matmul(before, panel[:start])
     for i in range(start):
         for j in range(size):
             adjoint[j, i] = np.conj(coupling[i, j])
-    subtract(panel[start:], np.dot(adjoint, coupling))
-    return np.dot(adjoint, before)
+    subtract_product(panel[start:], adjoint, coupling)
+    return matmul(adjoint, before)
 
 
 @njit()
@@ -135,7 +136,7 @@ def inverse_factor(columns, noise_var):
             least[j] = np.finfo(np.float64).eps * corner[j, j].real
         coupled = couple(factor, panel)
         log_det += invert_corner(corner, least)
-        below = np.dot(corner.T, coupled)
+        below = matmul(corner.T, coupled)
         for i in range(stop - start):
             for j in range(start):
                 factor[start + i, j] = -below[i, j]
@@ -161,7 +162,7 @@ def evaluate(AT, Y, noise_var, value, prior, point):
     """Factor Σ at ``value`` into ``point``."""
     factor, objective = inverse_factor(weighted_columns(AT, value), noise_var)
     fit = 0.0
-    whitened = np.dot(factor, Y.astype(np.complex128))
+    whitened = matmul(factor, Y.astype(np.complex128))
     for i in range(whitened.shape[0]):
         fit += squared_norm(whitened[i])
         for m in range(whitened.shape[1]):
@@ -186,8 +187,8 @@ def look(AT, devices, value, prior, point, found, scratch):
         for k in range(count):
             for i in range(AT.shape[1]):
                 scratch.pilots[k, i] = AT[devices[start + k], i]
-        np.dot(scratch.pilots[:count], point.factor, scratch.rows[:count])
-        np.dot(scratch.rows[:count], point.whitened, scratch.correlations[:count])
+        matmul_into(scratch.rows[:count], scratch.pilots[:count], point.factor)
+        matmul_into(scratch.correlations[:count], scratch.rows[:count], point.whitened)
         for k in range(count):
             n = devices[start + k]
             q, r = squared_norm(scratch.rows[k]), squared_norm(scratch.correlations[k]) / M
@@ -273,7 +274,7 @@ def likely(value, prior, found):
 @njit()
 def matched_filter(AT, Y, upper, value):
     """Start from the power that a matched filter sees in each device above what it sees of noise and all the others."""
-    scratch = np.dot(AT, conjugated(Y))
+    scratch = matmul(AT, conjugated(Y))
     L, M = Y.shape
     power = 0.0
     for i in range(L):

@@ -5,6 +5,7 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import rebuild_inverse
+from mmvsolvers.kernels.products import matmul
 
 
 @njit()
@@ -14,7 +15,7 @@ def estimate(AT, Y, noise_var, power, X):
     rebuild_inverse(AT, noise_var, power, inverse)
     if interrupted():
         return
-    whitened = np.dot(inverse, Y)
+    whitened = matmul(inverse, Y)
     for n in range(power.size):
         for m in range(X.shape[1]):
             X[n, m] = 0.0

@@ -6,11 +6,13 @@ from mmvsolvers.kernels.compiling import njit
 
 # A sum may be reordered, so that it runs in vector registers; NaN and inf keep their meaning.
 REORDER = {"reassoc", "contract"}
-# To copy an entry takes as long as so many multiplications of a product, and to begin, as so many more.
-COPY, GATHERING = 4, 10_000
+# For functions that allocate nothing and return no array: to count who refers to their arrays, at every call and by
+# atomic instructions, takes longer than much of what they compute, and Numba long to write. What they call inherits it,
+# unless it is COUNTED, as what they call has to be where it allocates for itself.
+UNCOUNTED, COUNTED = {"_nrt": False}, {"_nrt": True}
 
 
-@njit(fastmath=REORDER)
+@njit(fastmath=REORDER, **UNCOUNTED)
 def squared_norm(vector):
     """Return ‖vector‖²."""
     total = vector[0].real * 0.0
@@ -19,7 +21,7 @@ def squared_norm(vector):
     return total
 
 
-@njit(fastmath=REORDER)
+@njit(fastmath=REORDER, **UNCOUNTED)
 def real_inner(left, right):
     """Return Re⟨left, right⟩ of two vectors."""
     total = left[0].real * 0.0
@@ -28,7 +30,7 @@ def real_inner(left, right):
     return total
 
 
-@njit()
+@njit(**UNCOUNTED)
 def combine(factors, rows, result):
     """Set ``result`` to the combination Σ_j factors_j rows_j of the rows of a matrix."""
     for i in range(result.size):
@@ -39,7 +41,7 @@ def combine(factors, rows, result):
             result[i] += factor * rows[j, i]
 
 
-@njit()
+@njit(**UNCOUNTED)
 def subtract_outer(matrix, column, row):
     """Subtract the product of a column and a row from ``matrix`` in place."""
     for i in range(column.size):
@@ -57,7 +59,7 @@ def row_norms(rows):
     return norms
 
 
-@njit()
+@njit(**UNCOUNTED)
 def subtract(left, right):
     """Subtract ``right`` from the matrix ``left`` in place."""
     for i in range(left.shape[0]):
@@ -69,7 +71,7 @@ def subtract(left, right):
 # code; the functions below are those without error messages and special cases.
 
 
-@njit()
+@njit(**UNCOUNTED)
 def copy_into(target, source):
     """Copy a matrix into another of the same shape."""
     for i in range(source.shape[0]):
@@ -87,18 +89,7 @@ def gather_rows(source, rows):
     return target
 
 
-@njit()
-def product_of_rows(left, right, chosen, result):
-    """Set ``result`` to leftᵀ·right, to which no rows but the ``chosen`` ones contribute."""
-    L, M = result.shape
-    spared, copied = (left.shape[0] - chosen.size) * L * M, chosen.size * (L + M)
-    if spared < COPY * copied + GATHERING:
-        np.dot(left.T, right, result)
-    else:
-        np.dot(gather_rows(left, chosen).T, gather_rows(right, chosen), result)
-
-
-@njit()
+@njit(**UNCOUNTED)
 def scatter_rows(target, rows, source):
     """Put the rows of ``source`` into the given rows of ``target``."""
     for k in range(rows.size):
