@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from llvmlite.binding import Linkage, ffi, newpassmanagers
-from numba.core import ir
+from llvmlite.binding import Linkage, newpassmanagers
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
@@ -217,38 +216,16 @@ def _parts_only(context: Any) -> Iterator[None]:
         del codegen._library_class, context.create_cfunc_wrapper
 
 
-def _variables(instruction: Any, value: Any) -> list[Any]:
-    """Return the variables of a part of Numba's intermediate code, without looking for them in names and places."""
-    kind = type(value)
-    if kind is ir.Var:
-        return [value]
-    if kind is list or kind is tuple:
-        return [variable for part in value for variable in _variables(instruction, part)]
-    if kind is dict:
-        return [variable for part in value.values() for variable in _variables(instruction, part)]
-    return value.list_vars() if isinstance(value, ir.Inst) else []
-
-
 @contextmanager
 def _in_haste() -> Iterator[None]:
-    """Spare Numba what it does besides.
-
-    That is to look for garbage among all that it makes, to compare its options, to look for variables in what is no
-    instruction, and to tell its own statistics of every call of LLVM.
-    """
-    collecting, values, variables = gc.isenabled(), Flags.values, ir.Inst._rec_list_vars
-    lock = ffi.lib._lock
-    callbacks = lock._cblist
+    """Spare Numba a tenth of its time: looks for garbage among all that it makes, and comparisons of its options."""
+    collecting, values = gc.isenabled(), Flags.values
     defaults = {name: option.default for name, option in Flags.options.items()}
     gc.disable()
     Flags.values = lambda flags: defaults | flags._values  # type: ignore[method-assign]
-    ir.Inst._rec_list_vars = _variables  # type: ignore[method-assign]
-    lock._cblist = []
     try:
         yield
     finally:
-        lock._cblist = callbacks
-        ir.Inst._rec_list_vars = variables  # type: ignore[method-assign]
         Flags.values = values  # type: ignore[method-assign]
         if collecting:
             gc.enable()
