@@ -29,9 +29,9 @@ class Samples:
         Of everything random.
     """
 
-    n_train: int = 200
-    n_test: int = 250
-    n_draws: int = 4
+    n_train: int = 50
+    n_test: int = 75
+    n_draws: int = 8
     seed: int = 0
 
     def __str__(self) -> str:

@@ -48,9 +48,9 @@ def compare(
             rich_help_panel=SCENARIO,
         ),
     ] = None,
-    n_draws: PilotDraws = 4,
-    n_test: TestSamples = 250,
-    n_train: TrainSamples = 200,
+    n_draws: PilotDraws = 8,
+    n_test: TestSamples = 75,
+    n_train: TrainSamples = 50,
     until_errors: Annotated[
         int | None,
         typer.Option(
