@@ -77,7 +77,7 @@ RECIPES = {
     "MAP-NN, groups": {
         "committed": "map_nn-groups",
         "from Gaussian pilots": ({"start": "gaussian"}, {}),
-        "from pilots shared in groups": ({"start": "shared"}, {}),
+        "committed, from pilots shared in groups": "map_nn-groups-shared",
     },
     "coupled MMSE-NN, single group": {"committed": "coupled_mmse_nn-single-group"},
     "coupled MMSE-NN, independent": {"committed": "coupled_mmse_nn-independent"},

@@ -12,7 +12,8 @@ of() {
 }
 
 # New samples every step, a gradient of norm at most 1 and a learning rate that falls to zero: the paper's 1e-4 at batch 32
-# moves almost nothing in this time. All epochs but the last run fewer iterations than the scheme has.
+# moves almost nothing in this time. All epochs but the last run fewer iterations than the scheme has. Of two --out the later
+# one counts.
 recipe() {
     scheme=$1 case=$2
     shift 2
@@ -28,6 +29,8 @@ recipe group_lasso_nn single-group --U 30 --rho 1.5 --learning-rate 0.003 --pilo
     --correction-learning-rate 0.001 --train-samples 4800
 recipe group_lasso_nn independent --U 100 --curriculum 30:19 --rho 1.5 --learning-rate 0.01 --train-samples 6400 --patience 25
 recipe map_nn groups --U 20 --curriculum 8:19 --learning-rate 0.004 --train-samples 3840
+recipe map_nn groups --out weights/map_nn-groups-shared --start-pilots shared \
+    --U 20 --curriculum 8:19 --learning-rate 0.004 --train-samples 3840
 recipe map_nn independent --start-prior true --U 20 --curriculum 8:19 --learning-rate 0.004 --train-samples 14080 --batch-size 128
 recipe psca_nn groups --U 15 --learning-rate 0.004 --train-samples 7680 --batch-size 128
 recipe psca_nn independent --start-prior true --U 15 --learning-rate 0.004 --train-samples 14080 --batch-size 128
