@@ -157,8 +157,9 @@ def draw(name, L, k):
 
 def measure(decode, train, test, threshold):
     """Return error rate, mean squared error and processor time of a decoder, and its result."""
+    learned = decode(train)  # compiles, too
     if threshold is None:
-        threshold = mmv.best_threshold(decode(train).score, train.activity)
+        threshold = mmv.best_threshold(learned.score, train.activity)
     start = time.process_time()
     found = decode(test)
     spent = (time.process_time() - start) / test.T * 1e3

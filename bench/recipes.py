@@ -58,7 +58,6 @@ RECIPES = {
         "averaged, 20 iterations": (MEAN | {"U": 20}, SLOW | {"curriculum": ()}),
         "averaged, slow correction, from Gaussian pilots": (MEAN | {"start": "gaussian"}, SLOW),
         "averaged, slow correction, from orthogonal groups": (MEAN | {"start": "orthogonal"}, SLOW),
-        "averaged, slow correction, batches of 256": (MEAN, SLOW | {"batch_size": 256}),
     },
     "GROUP LASSO-NN, single group": {
         "committed": "group_lasso_nn-single-group",
@@ -85,7 +84,6 @@ RECIPES = {
         "20 sweeps": ({}, {}),
         "slow correction": ({}, SLOW),
         "20 sweeps, no correction": ({"V": 0}, {}),
-        "20 sweeps, corrected evidence": ({"scheme": "coupled_map_nn", "V": 3}, {"learning_rate": 0.001}),
     },
 }
 
