@@ -7,7 +7,7 @@ import numpy as np
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.products import matmul, matmul_into, product_of_rows
-from mmvsolvers.kernels.shared import REORDER, copy_into, squared_norm
+from mmvsolvers.kernels.shared import REORDER, UNCOUNTED, copy_into, squared_norm
 
 # Adaptive damping: the share of the new iterate that is taken falls by the first factor where the residual has grown,
 # down to the second number, and recovers by the third factor where it has shrunk.
@@ -35,7 +35,7 @@ Prior = namedtuple("Prior", "log_odds_silent variance group")
 State = namedtuple("State", "X R Q mean ahead energy log_t heard weighted doubtful")
 
 
-@njit()
+@njit(**UNCOUNTED)
 def posterior_activity(log_t):
     """Return 1/(1 + t) and t/(1 + t) without forming t where it would overflow."""
     small = np.exp(-abs(log_t))
@@ -43,7 +43,7 @@ def posterior_activity(log_t):
     return (small * large, large) if log_t > 0.0 else (large, small * large)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def hear(prior, tau2, state):
     """Complete Q = AᴴR + X, and find its rows' energies and log t of the groups."""
     N, M = state.Q.shape
@@ -57,7 +57,7 @@ def hear(prior, tau2, state):
         state.log_t[prior.group[n]] += M * np.log1p(g / tau2) - g / (tau2 + g) / tau2 * state.energy[n]
 
 
-@njit()
+@njit(**UNCOUNTED)
 def denoise(prior, tau2, printed, state):
     """Put the posterior means of Q's rows, conjugate, into ``mean``, and find who is in doubt.
 
@@ -110,7 +110,7 @@ def iterate(conjugate, Y, prior, tau2, printed, state):
     return power / (L * M)
 
 
-@njit(fastmath=REORDER)
+@njit(fastmath=REORDER, **UNCOUNTED)
 def move(target, ahead, damping):
     """Move ``target`` towards ``ahead`` by the share ``damping``; return the squared norms of step and result."""
     share = target.real.dtype.type(damping)
@@ -125,7 +125,7 @@ def move(target, ahead, damping):
     return step, size
 
 
-@njit()
+@njit(**UNCOUNTED)
 def adapt(share, tau2, tau2_ahead):
     """Return the share of the new iterate to take after τ² went to ``tau2_ahead``."""
     if tau2_ahead > tau2:
@@ -133,7 +133,7 @@ def adapt(share, tau2, tau2_ahead):
     return min(DAMPING_UP * share, 1.0)
 
 
-@njit()
+@njit(**UNCOUNTED)
 def mean_power(R):
     """Return ‖R‖²_F over its number of entries."""
     power = 0.0
