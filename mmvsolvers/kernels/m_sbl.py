@@ -8,10 +8,21 @@ from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse, whitened_judgement
 from mmvsolvers.kernels.products import matmul, matmul_into
-from mmvsolvers.kernels.shared import real_inner, squared_norm
+from mmvsolvers.kernels.shared import UNCOUNTED, real_inner, squared_norm
 
 # One problem's iterate: gamma, q and r (N,), the inverse Σ⁻¹ (L, L), and the rows a_nᴴΣ⁻¹Y (N, M).
 State = namedtuple("State", "gamma q r inverse correlations")
+
+
+@njit(**UNCOUNTED)
+def largest_step(conjugate, rows, state):
+    """Set q and r, given a_nᴴΣ⁻¹ and a_nᴴΣ⁻¹Y of all devices; return the largest step left, times q_n."""
+    largest = 0.0
+    for n in range(state.gamma.size):
+        q, r = real_inner(conjugate[n], rows[n]), squared_norm(state.correlations[n]) / state.correlations.shape[1]
+        state.q[n], state.r[n] = q, r
+        largest = max(largest, abs(coordinate_step(q, r, state.gamma[n], 0.0, np.inf)) * q)
+    return largest
 
 
 @njit()
@@ -25,12 +36,7 @@ def look(AT, conjugate, Y, noise_var, state):
         return covariance, sound, 0.0
     rows = matmul(conjugate, state.inverse)
     matmul_into(state.correlations, rows, Y)
-    largest = 0.0
-    for n in range(state.gamma.size):
-        q, r = real_inner(conjugate[n], rows[n]), squared_norm(state.correlations[n]) / Y.shape[1]
-        state.q[n], state.r[n] = q, r
-        largest = max(largest, abs(coordinate_step(q, r, state.gamma[n], 0.0, np.inf)) * q)
-    return covariance, sound, largest
+    return covariance, sound, largest_step(conjugate, rows, state)
 
 
 @njit()
