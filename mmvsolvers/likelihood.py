@@ -169,7 +169,7 @@ def _dense_start(problem: Batch, noise_var: NDArray[np.float64]) -> NDArray[np.f
     conjugate, gamma = problem.pilots.conjugate_rows(np.complex128), even_powers(rows, Y, noise_var)
     solve_batch = kernels.m_sbl.solve_batch
     solve_in_parts(
-        lambda part: solve_batch(rows, conjugate, Y[part], noise_var[part], False, DENSE_UPDATES, 0.0, gamma[part]),
+        lambda part: solve_batch(rows, conjugate, Y[part], noise_var[part], 1.0, DENSE_UPDATES, 0.0, gamma[part]),
         Y,
         problem.N,
         DENSE_UPDATES,

@@ -12,6 +12,8 @@ from mmvsolvers.likelihood import even_powers, log_det_unit
 from mmvsolvers.result import SolverResult, warn_about
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
 
+EXPONENTS = {"ratio": 1.0, "root": 0.5}
+
 
 def m_sbl(
     A: ArrayLike,
@@ -29,7 +31,8 @@ def m_sbl(
     powers at once from a dense start. With q_n = a_nᴴΣ⁻¹a_n and r_n = ‖a_nᴴΣ⁻¹Y‖²/M they are γ_n ← γ_n r_n/q_n,
     or γ_n ← γ_n √(r_n/q_n), which never raises f. f is not convex, and at short pilots the dense start ends in other
     stationary points than the descent from γ = 0. Powers of silent devices tend to zero without reaching it. All is
-    computed in double precision.
+    computed in double precision. Updates to a tolerance are carried on by what every two of them let expect
+    (Varadhan, Roland, 2008), with ``tol=0`` they are these alone.
 
     Parameters
     ----------
@@ -69,7 +72,9 @@ def m_sbl(
     ----------
     D. P. Wipf, B. D. Rao, "An empirical Bayesian strategy for solving the simultaneous sparse approximation problem",
     IEEE Transactions on Signal Processing, 2007. D. Wipf, S. Nagarajan, "Iterative reweighted ℓ1 and ℓ2 methods for
-    finding sparse solutions", IEEE Journal of Selected Topics in Signal Processing, 2010.
+    finding sparse solutions", IEEE Journal of Selected Topics in Signal Processing, 2010. R. Varadhan, C. Roland,
+    "Simple and globally convergent methods for accelerating the convergence of any EM algorithm", Scandinavian Journal
+    of Statistics, 2008.
 
     Examples
     --------
@@ -83,7 +88,7 @@ def m_sbl(
     given = batch.numbers("noise_var", noise_var, POSITIVE)
     batch = batch.in_units(objective=0, spread=4, noise_var=given)
     sigma2 = batch.entered("noise_var", given, (0, 2)).astype(np.float64)
-    is_root = as_choice("update", update, ("ratio", "root")) == "root"
+    exponent = EXPONENTS[as_choice("update", update, tuple(EXPONENTS))]
     max_iter = as_count("max_iter", max_iter)
     tol = as_scalar("tol", tol, NON_NEGATIVE)
     rows, received = batch.pilots.rows(np.complex128), batch.Y.astype(np.complex128)
@@ -95,7 +100,7 @@ def m_sbl(
     conjugate = batch.pilots.conjugate_rows(np.complex128)
     X, objective, optimality, n_iter = solve_in_parts(
         lambda part: kernels.m_sbl.solve_batch(
-            rows, conjugate, received[part], sigma2[part], is_root, max_iter, tol, gamma[part]
+            rows, conjugate, received[part], sigma2[part], exponent, max_iter, tol, gamma[part]
         ),
         received,
         batch.N,

@@ -61,6 +61,16 @@ def test_short_pilots_have_better_stationary_points_than_the_descent_finds():
     assert found.mean() < descent.mean()
 
 
+@pytest.mark.filterwarnings("ignore::mmvsolvers.ConvergenceWarning")
+@pytest.mark.parametrize("update", ["root", "ratio"])
+def test_goes_farther_than_the_textbook_in_a_run_to_tolerance(update):
+    A, Y, _ = make_problem(100, 12, 4, T=40, p=0.1)
+    textbook = mmv.m_sbl(A, Y, 0.1, update=update, max_iter=200, tol=0)
+    found = mmv.m_sbl(A, Y, 0.1, update=update, max_iter=200)
+    assert found.converged.mean() > 0.7 > 2 * (textbook.optimality <= 1e-3).mean()
+    assert found.objective.mean() < textbook.objective.mean() + 1e-2
+
+
 def test_noise_may_differ_between_problems(problem):
     A, Y, _ = problem
     levels = np.array([0.1, 0.5, 2.0])

@@ -1,17 +1,32 @@
-"""Multiple-measurement sparse Bayesian learning: fixed-point updates of all powers at once, from a dense start."""
+"""Multiple-measurement sparse Bayesian learning: fixed-point updates of all powers at once, from a dense start.
+
+Updates to a tolerance are carried on by SQUAREM (R. Varadhan, C. Roland, "Simple and globally convergent methods for
+accelerating the convergence of any EM algorithm", Scandinavian Journal of Statistics, 2008), in the logarithms of the
+powers: after every second one, and the third only follows. It takes a quarter of the updates.
+"""
 
 from collections import namedtuple
 
 import numpy as np
 
 from mmvsolvers.kernels.compiling import entry, njit
+from mmvsolvers.kernels.elementary import exp, log
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse, whitened_judgement
 from mmvsolvers.kernels.products import matmul, matmul_into
 from mmvsolvers.kernels.shared import UNCOUNTED, real_inner, squared_norm
 
-# One problem's iterate: gamma, q and r (N,), the inverse Σ⁻¹ (L, L), and the rows a_nᴴΣ⁻¹Y (N, M).
-State = namedtuple("State", "gamma q r inverse correlations")
+# How far updates are carried on at first, and at most; where the farthest was not enough, so many times farther.
+REACH, FARTHEST, FARTHER = 4.0, 64.0, 4.0
+# Nor do logarithms of powers then rise or fall by more than this; those with a γq below the last one, whose devices are
+# silent, have no say in how far.
+RISE, FALL, NO_SAY = 3.0, 8.0, 1e-4
+# Ratios r/q, and changes of their logarithms, are no smaller.
+TINY = 1e-100
+
+# One problem's iterate: gamma, q and r (N,), the inverse Σ⁻¹ (L, L), the rows a_nᴴΣ⁻¹Y (N, M), and by how much the
+# logarithms of gamma grew in the last update and in that before, (N,) each.
+State = namedtuple("State", "gamma q r inverse correlations growth before")
 
 
 @njit(**UNCOUNTED)
@@ -39,20 +54,47 @@ def look(AT, conjugate, Y, noise_var, state):
     return covariance, sound, largest_step(conjugate, rows, state)
 
 
+@njit(**UNCOUNTED)
+def update(exponent, state):
+    """Multiply every power by (r/q) to the exponent."""
+    for n in range(state.gamma.size):
+        state.before[n] = state.growth[n]
+        state.growth[n] = exponent * log(max(state.r[n] / state.q[n], TINY))
+    for n in range(state.gamma.size):
+        state.gamma[n] *= exp(state.growth[n])
+
+
+@njit(**UNCOUNTED)
+def carry_on(reach, state):
+    """Go on as far as the last two updates let expect, at most ``reach`` times the last; return how far next time."""
+    length, change = 0.0, TINY
+    for n in range(state.gamma.size):
+        if state.gamma[n] * state.q[n] > NO_SAY:
+            length += state.before[n] ** 2
+            change += (state.growth[n] - state.before[n]) ** 2
+    factor = min(max(np.sqrt(length / change), 1.0), reach)
+    for n in range(state.gamma.size):
+        ahead = 2.0 * (factor - 1.0) * state.before[n]
+        ahead += (factor * factor - 1.0) * (state.growth[n] - state.before[n])
+        state.gamma[n] *= exp(min(max(ahead, -FALL), RISE))
+    return min(FARTHER * reach, FARTHEST) if factor == reach else reach
+
+
 @njit()
-def solve(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma, X):
+def solve(AT, conjugate, Y, noise_var, exponent, max_iter, tol, gamma, X):
     """Solve one problem from ``gamma`` (N,), in place; put the posterior mean into ``X`` (N, M).
 
     Returns the objective, the optimality and the number of updates.
     """
     N, L = AT.shape
-    state = State(gamma, np.empty(N), np.empty(N), np.empty((L, L), AT.dtype), np.empty(X.shape, AT.dtype))
+    q, r, growth, before = np.empty(N), np.empty(N), np.zeros(N), np.zeros(N)
+    state = State(gamma, q, r, np.empty((L, L), AT.dtype), np.empty(X.shape, AT.dtype), growth, before)
     covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
-    done = 0
+    done, reach = 0, REACH
     while done < max_iter and (tol == 0.0 or optimality > tol) and not interrupted():
-        for n in range(N):
-            ratio = state.r[n] / state.q[n]
-            gamma[n] *= np.sqrt(ratio) if is_root else ratio
+        update(exponent, state)
+        if tol > 0.0 and done % 3 == 1:
+            reach = carry_on(reach, state)
         done += 1
         covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
     for n in range(N):
@@ -66,11 +108,11 @@ def solve(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma, X):
 
 
 @entry()
-def solve_batch(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma):
+def solve_batch(AT, conjugate, Y, noise_var, exponent, max_iter, tol, gamma):
     """Solve T problems, from ``gamma`` (T, N), in place.
 
-    AT and its conjugate are (N, L), Y (T, L, M), noise_var (T,). Returns X (T, N, M), and objective, optimality and
-    n_iter, (T,).
+    AT and its conjugate are (N, L), Y (T, L, M), noise_var (T,); an update multiplies γ by r/q to the exponent.
+    Returns X (T, N, M), and objective, optimality and n_iter, (T,).
     """
     T, _, M = Y.shape
     X = np.empty((T, AT.shape[0], M), AT.dtype)
@@ -79,6 +121,6 @@ def solve_batch(AT, conjugate, Y, noise_var, is_root, max_iter, tol, gamma):
         if interrupted():
             break
         objectives[t], optimality[t], n_iter[t] = solve(
-            AT, conjugate, Y[t], noise_var[t], is_root, max_iter, tol, gamma[t], X[t]
+            AT, conjugate, Y[t], noise_var[t], exponent, max_iter, tol, gamma[t], X[t]
         )
     return X, objectives, optimality, n_iter
