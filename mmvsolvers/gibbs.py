@@ -12,7 +12,6 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
-from mmvsolvers.map_cd import map_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, as_structure
 
@@ -37,7 +36,7 @@ def gibbs(
 
     Under the model, Rayleigh channels and white Gaussian noise, no decoder errs less often than the exact posterior
     probability compared with ½, and none has a smaller mean squared error than the exact posterior mean. Two chains
-    start from ``map_cd``'s answer, or from silence where the prior has structure, and from everybody active. They leave
+    start where flips that raise the posterior most lead to from silence, and from everybody active. They leave
     places that are far apart by flips through a hot companion each, which sees 0.65 of the log-likelihood and may
     change places with its chain in every second sweep (parallel tempering); with ``groups`` or ``couplings``, an active
     group and a silent one change places in every tenth sweep instead. Each chain is weighed by the highest posterior it
@@ -108,12 +107,6 @@ def gibbs(
     seeds = np.random.SeedSequence(as_count("seed", seed, 0)).generate_state(2, np.uint64)
     label, pairs = as_structure(groups, couplings, batch.N, prob)
     order, first = by_group(label)
-    start = np.zeros((batch.T, 2, first.size - 1), np.bool_)
-    start[:, 1] = True
-    alone = first.size - 1 == batch.N and couplings is None
-    if alone:
-        relaxed = map_cd(batch.pilots, batch.Y, sigma2, prob, channel_var=gain, max_iter=15, tol=0.0).score
-        start[:, 0] = relaxed[:, order] > 0
     log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
     weight = 1.0 if batch.A.dtype.kind == "c" else 0.5
     burn_in = int(BURN_IN * max_iter)
@@ -129,7 +122,6 @@ def gibbs(
             log_odds,
             pairs,
             weight,
-            start[problems.which],
             seeds,
             burn_in,
             max_iter - burn_in,
@@ -158,7 +150,6 @@ def _sample(
     log_odds: NDArray[np.float64],
     pairs: NDArray[np.float64],
     weight: float,
-    start: NDArray[np.bool_],
     seeds: NDArray[np.unsignedinteger],
     burn_in: int,
     n_averaged: int,
@@ -172,7 +163,6 @@ def _sample(
         log_odds,
         pairs,
         weight,
-        start[part],
         seeds,
         burn_in,
         n_averaged,

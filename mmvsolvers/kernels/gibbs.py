@@ -295,6 +295,29 @@ def begin(model, Y, noise_var, active, state, chain):
 
 
 @njit(**UNCOUNTED)
+def most_gaining(active, odds):
+    """Return the group whose flip raises the posterior most, or -1 where none does."""
+    best, chosen = 0.0, -1
+    for g in range(active.size):
+        gain = -odds[g] if active[g] else odds[g]
+        if gain > best:
+            best, chosen = gain, g
+    return chosen
+
+
+@njit(**UNCOUNTED)
+def climb(model, Y, noise_var, state, chain):
+    """Flip the group whose flip raises the posterior most, until none does."""
+    # so many flips are enough, were it not for rounding errors
+    for _ in range(2 * state.active.size):
+        refresh(model, 0, state.active.size, state, chain)
+        g = most_gaining(state.active, chain.odds)
+        if g < 0 or interrupted():
+            return
+        toggle(model, Y, noise_var, g, state, chain)
+
+
+@njit(**UNCOUNTED)
 def forget(state, chain):
     """Leave all that was averaged so far out of the averages."""
     for g in range(state.active.size):
@@ -321,16 +344,22 @@ def swap(cold, hot):
 
 
 @njit(**UNCOUNTED)
-def run(model, Y, noise_var, active, seed, n_burn, n_sweeps, chain, hot, state, other):
+def run(model, Y, noise_var, awake, seed, n_burn, n_sweeps, chain, hot, state, other):
     """Run a chain and its companion; return the largest log-posterior, from silence, that the chain came across.
 
-    Single devices without couplings have a companion. Groups, and coupled devices, are exchanged.
+    It begins with everybody active, or where the climb from silence ends. Single devices without couplings have a
+    companion. Groups, and coupled devices, are exchanged.
     """
+    G = state.active.size
     chain.stream[0], hot.stream[0] = seed, ~seed
-    tempered = active.size == model.rows.shape[0] and model.couplings.shape[0] == 0
-    begin(model, Y, noise_var, active, state, chain)
+    tempered = model.rows.shape[0] == G and model.couplings.shape[0] == 0
+    for g in range(G):
+        state.active[g] = awake
+    begin(model, Y, noise_var, state.active, state, chain)
+    if not awake:
+        climb(model, Y, noise_var, state, chain)
     if tempered:
-        begin(model, Y, noise_var, active, other, hot)
+        begin(model, Y, noise_var, state.active, other, hot)
     highest = -np.inf
     for k in range(n_burn + n_sweeps):
         if interrupted():
@@ -346,7 +375,7 @@ def run(model, Y, noise_var, active, seed, n_burn, n_sweeps, chain, hot, state, 
         sweep(model, Y, noise_var, state, chain)
         highest = max(highest, chain.level[0])
     # all visits are settled
-    refresh(model, 0, active.size, state, chain)
+    refresh(model, 0, G, state, chain)
     return highest
 
 
@@ -365,12 +394,12 @@ def combine_chains(one, two, share, score, X):
 
 
 @njit(**UNCOUNTED)
-def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, one, two, hot, state, other, score, X):
+def solve(model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, state, other, score, X):
     """Solve one problem; return the mean log-posterior, from silence, and the largest difference of the chains."""
-    first = run(model, Y, noise_var, start[0], seeds[0], n_burn, n_sweeps, one, hot, state, other)
+    first = run(model, Y, noise_var, False, seeds[0], n_burn, n_sweeps, one, hot, state, other)
     if interrupted():
         return 0.0, 0.0
-    second = run(model, Y, noise_var, start[1], seeds[1], n_burn, n_sweeps, two, hot, state, other)
+    second = run(model, Y, noise_var, True, seeds[1], n_burn, n_sweeps, two, hot, state, other)
     # a chain that is stuck where the posterior is low counts for little
     share = 1.0 / (1.0 + exp(first - second))
     difference = combine_chains(one, two, share, score, X)
@@ -378,12 +407,12 @@ def solve(model, Y, noise_var, start, seeds, n_burn, n_sweeps, one, two, hot, st
 
 
 @entry()
-def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, seeds, n_burn, n_sweeps):
+def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
     """Solve T problems.
 
     rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
-    log_odds (G,), couplings (N, N) or (0, 0), start (T, 2, G) who is active at first in the two chains. Returns score
-    (T, G), X (T, N, M) in units of √g, mean log-posterior and difference (T,).
+    log_odds (G,), couplings (N, N) or (0, 0), seeds of the two chains. Returns score (T, G), X (T, N, M) in units of
+    √g, mean log-posterior and difference (T,).
     """
     T, _, M = Y.shape
     N, G = rows.shape[0], first.size - 1
@@ -396,6 +425,6 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, start, s
         if interrupted():
             break
         level[t], difference[t] = solve(
-            model, Y[t], noise_var[t], start[t], seeds, n_burn, n_sweeps, one, two, hot, state, other, score[t], X[t]
+            model, Y[t], noise_var[t], seeds, n_burn, n_sweeps, one, two, hot, state, other, score[t], X[t]
         )
     return score, X, level, difference
