@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.likelihood import likeliest_noise
@@ -15,6 +16,11 @@ from mmvsolvers.ml_cd import ml_cd
 from mmvsolvers.result import SolverResult
 from mmvsolvers.thresholds import as_activity
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_scalar
+
+# So many entries of the matrices of a few problems are in memory at a time.
+ROOM = 2**21
+# Problems are solved side by side whose numbers of active devices are the same when rounded up to a multiple of this.
+AT_ONCE = 16
 
 
 def ml_mmse(
@@ -130,14 +136,54 @@ def mmse_estimate(
 def _estimate(batch: Batch, noise_var: ArrayLike, power: NDArray[np.floating]) -> NDArray[np.inexact]:
     """Return the linear MMSE estimates, (..., N, M), of devices with prior powers (T, N)."""
     problem = batch.in_units(objective=0, noise_var=batch.numbers("noise_var", noise_var, POSITIVE))
-    rows = problem.pilots.rows(batch.complex_dtype)
-    received = problem.Y.astype(batch.complex_dtype, copy=False)
-    sigma2 = problem.per_problem("noise_var", noise_var, POSITIVE, unit=(0, 2))
-    prior = problem.units.enter(power, (-2, 2))
-    (X,) = solve_in_parts(
-        lambda part: (kernels.ml_mmse.solve_batch(rows, received[part], sigma2[part], prior[part]),),
-        received,
-        batch.N,
-        1,
-    )
+    double = np.result_type(batch.complex_dtype, np.float64)
+    conjugate = problem.pilots.conjugate_rows(double)
+    sigma = np.sqrt(problem.per_problem("noise_var", noise_var, POSITIVE, unit=(0, 2)).astype(np.float64))
+    prior = problem.units.enter(power.astype(np.float64), (-2, 2))
+    X = np.empty((batch.T, batch.N, batch.M), batch.complex_dtype)
+    size = max(1, ROOM // ((batch.N + problem.A.shape[0]) * problem.A.shape[0]))
+    for start in range(0, batch.T, size):
+        chunk = slice(start, start + size)
+        solve = partial(_mmse_part, conjugate, problem.Y[chunk], sigma[chunk], prior[chunk])
+        (X[chunk],) = solve_in_parts(solve, problem.Y[chunk], batch.N, 1)
     return problem.signal(X)
+
+
+def _mmse_part(
+    conjugate: NDArray[np.inexact],
+    Y: NDArray[np.inexact],
+    sigma: NDArray[np.float64],
+    power: NDArray[np.float64],
+    part: slice,
+) -> tuple[NDArray[np.inexact]]:
+    """Return X of the problems in ``part``; ``conjugate`` are the rows a_nᴴ, (N, L)."""
+    received, noise, prior = Y[part], sigma[part], power[part]
+    sizes = np.minimum(-(-np.count_nonzero(prior, axis=1) // AT_ONCE) * AT_ONCE, len(conjugate))
+    X = np.empty((len(received), len(conjugate), Y.shape[2]), conjugate.dtype)
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        X[alike] = _mmse(conjugate, received[alike], noise[alike], prior[alike], size)
+    return (X,)
+
+
+def _mmse(
+    conjugate: NDArray[np.inexact],
+    Y: NDArray[np.inexact],
+    sigma: NDArray[np.float64],
+    power: NDArray[np.float64],
+    size: int,
+) -> NDArray[np.inexact]:
+    """Return X_n = p_n a_nᴴΣ⁻¹Y, in each of whose problems at most ``size`` devices have a power.
+
+    With Σ = RᴴR from the QR factors of [√p_n a_nᴴ; σI]: Σ itself would lose weak noise in its rounding errors.
+    """
+    chosen = np.argsort(power == 0, axis=1, kind="stable")[:, :size, None]
+    root_power = np.sqrt(np.take_along_axis(power[:, :, None], chosen, axis=1))
+    devices = root_power * conjugate[chosen[:, :, 0]]
+    noise = sigma[:, None, None] * np.eye(conjugate.shape[1])
+    # typed: NumPy's stubs know nothing of stacks with one factor
+    root: NDArray[Any] = np.asarray(np.linalg.qr(np.concatenate([devices, noise], axis=1), mode="r"))
+    whitened = np.linalg.solve(root, np.linalg.solve(root.conj().mT, Y))
+    X = np.zeros((len(Y), len(conjugate), Y.shape[2]), conjugate.dtype)
+    np.put_along_axis(X, chosen, root_power * (devices @ whitened), axis=1)
+    return X

@@ -75,11 +75,11 @@ def test_code_is_kept_where_its_sources_are_copied(folder):
 
 
 def test_a_kernel_knows_the_sources_that_it_is_made_of():
-    import mmvsolvers.kernels.ml_mmse
+    import mmvsolvers.kernels.m_sbl
     from mmvsolvers.kernels.compiling import _imported
 
-    found = {file.name for file in _imported(Path(mmvsolvers.kernels.ml_mmse.__file__))}
-    assert found == {"compiling.py", "interrupts.py", "map_cd.py", "products.py"}
+    found = {file.name for file in _imported(Path(mmvsolvers.kernels.m_sbl.__file__))}
+    assert found == {"compiling.py", "interrupts.py", "map_cd.py", "products.py", "shared.py"}
 
 
 def test_every_process_knows_the_same_sources():
