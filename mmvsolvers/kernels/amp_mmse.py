@@ -27,12 +27,11 @@ NEGLIGIBLE = 1e-18
 
 # What is known: log((1 - ε)/ε) of the groups (G,), the variance g of a row's entries and each device's group, (N,).
 Prior = namedtuple("Prior", "log_odds_silent variance group")
-# conj X (N, M), R (L, M), Q = AᴴR + X (N, M), the conjugates of its posterior means (N, M), the next R, the energies of
-# Q's rows (N,), log t of the groups (G,). `heard` are the devices that may be active, `doubtful` the rows of Q of those
-# that may be either, `weighted` their conjugates times their weights in the Onsager term: the first of N. AX is the
-# conjugate of (Aᴴ)ᵀ·conj X: both products of an iteration then read one array, Aᴴ, which has a better chance to stay
-# in the cache than two.
-State = namedtuple("State", "X R Q mean ahead energy log_t heard weighted doubtful")
+# conj X (N, M), R (L, M), Q = AᴴR + X (N, M), the next R, the energies of Q's rows (N,), log t of the groups (G,).
+# `heard` are the devices that may be active, `doubtful` the rows of Q of those that may be either, `weighted` their
+# conjugates times their weights in the Onsager term: the first of N. AX is the conjugate of (Aᴴ)ᵀ·conj X: both products
+# of an iteration then read one array, Aᴴ, which has a better chance to stay in the cache than two.
+State = namedtuple("State", "X R Q ahead energy log_t heard weighted doubtful")
 
 
 @njit(**UNCOUNTED)
@@ -58,8 +57,8 @@ def hear(prior, tau2, state):
 
 
 @njit(**UNCOUNTED)
-def denoise(prior, tau2, printed, state):
-    """Put the posterior means of Q's rows, conjugate, into ``mean``, and find who is in doubt.
+def denoise(prior, tau2, printed, state, mean):
+    """Put the posterior means of Q's rows, conjugate, into ``mean`` (N, M), and find who is in doubt.
 
     Returns what multiplies the identity in the Onsager term, the scalar second term of the printed form included, how
     many devices may be active, and how many may be either.
@@ -77,7 +76,7 @@ def denoise(prior, tau2, printed, state):
             # equation (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ²
             identity += slope * state.energy[n] / tau2
         for m in range(M):
-            state.mean[n, m] = real(active * shrink) * np.conj(state.Q[n, m])
+            mean[n, m] = real(active * shrink) * np.conj(state.Q[n, m])
         if active > NEGLIGIBLE:
             state.heard[n_heard] = n
             n_heard += 1
@@ -90,16 +89,16 @@ def denoise(prior, tau2, printed, state):
 
 
 @njit()
-def iterate(conjugate, Y, prior, tau2, printed, state):
+def iterate(conjugate, Y, prior, tau2, printed, state, mean):
     """Put the undamped next conj X into ``mean`` and the undamped next R into ``ahead``; return the latter's power."""
     L, M = Y.shape
     matmul_into(state.Q, conjugate, state.R)
     hear(prior, tau2, state)
-    identity, n_heard, n_doubtful = denoise(prior, tau2, printed, state)
+    identity, n_heard, n_doubtful = denoise(prior, tau2, printed, state, mean)
     J = matmul(state.weighted[:n_doubtful].T, state.doubtful[:n_doubtful])
     for m in range(M):
         J[m, m] += identity
-    product_of_rows(state.ahead, conjugate, state.mean, state.heard[:n_heard])
+    product_of_rows(state.ahead, conjugate, mean, state.heard[:n_heard])
     correction = matmul(state.R, J)
     share = Y.real.dtype.type(1.0 / L)
     power = 0.0
@@ -153,7 +152,6 @@ def solve(conjugate, Y, prior, damping, printed, X, max_iter, tol):
         X,
         Y.copy(),
         np.empty_like(X),
-        np.empty_like(X),
         np.empty_like(Y),
         np.empty(X.shape[0]),
         np.empty(prior.log_odds_silent.size),
@@ -161,20 +159,22 @@ def solve(conjugate, Y, prior, damping, printed, X, max_iter, tol):
         np.empty_like(X),
         np.empty_like(X),
     )
-    best, average = np.zeros_like(X), np.zeros_like(X)
+    # the present mean, or that of the least τ² so far, and room for the next
+    # posterior means: that of the least τ² so far, and the present one
+    means, best, average = np.zeros((2, *X.shape), X.dtype), 1, np.zeros_like(X)
     share = damping if damping > 0.0 else 1.0
     start = mean_power(Y)
     tau2, least, tau2_average = start, np.inf, 0.0
     change, done = (np.inf, 0) if start > 0.0 else (0.0, max_iter)
     averaged = max_iter - max_iter // 2
     while change > tol and done < max_iter and tau2 <= BLOW_UP * start and not interrupted():
-        tau2_ahead = iterate(conjugate, Y, prior, max(tau2, TAU2_FLOOR * start), printed, state)
+        mean = means[1 - best]
+        tau2_ahead = iterate(conjugate, Y, prior, max(tau2, TAU2_FLOOR * start), printed, state, mean)
         if tau2 < least:
-            least = tau2
-            copy_into(best, state.mean)
+            least, best = tau2, 1 - best
         if damping == 0.0:
             share = adapt(share, tau2, tau2_ahead)
-        step, size = move(X, state.mean, share)
+        step, size = move(X, mean, share)
         _, power = move(state.R, state.ahead, share)
         tau2 = power / state.R.size
         change = np.sqrt(step / size) / share if size > 0.0 else 0.0
@@ -182,7 +182,7 @@ def solve(conjugate, Y, prior, damping, printed, X, max_iter, tol):
         if tol > 0.0 and done > max_iter - averaged:
             # the running mean of what has come since half time
             part = 1.0 / (done - max_iter + averaged)
-            move(average, state.mean, part)
+            move(average, mean, part)
             tau2_average += part * (tau2 - tau2_average)
     if change <= tol and tau2 <= BLOW_UP * start:
         return tau2, change, done, False
@@ -191,7 +191,7 @@ def solve(conjugate, Y, prior, damping, printed, X, max_iter, tol):
         return tau2_average, change, done, tau2_average > EXCESS * start
     diverged = not tau2 <= start
     if diverged:
-        copy_into(X, best)
+        copy_into(X, means[best])
         tau2 = least
     return tau2, change, done, diverged
 
