@@ -20,14 +20,16 @@ DRIFT = 1e-6
 # I ± B is positive definite; rounding errors must not make it look otherwise.
 SMALLEST_PIVOT = np.finfo(np.float64).eps
 
-# What T problems share: √g_n·a_nᵀ (N, L), its conjugate as (L, N), i times that, largest ‖a_n‖², the first device of
-# every group and N behind (G + 1,), log ε/(1 - ε) of the groups (G,), couplings (N, N) or (0, 0), and what the
-# log-likelihood ratio of complex data is multiplied by: 1, or ½ for real data.
-Model = namedtuple("Model", "rows conjugate turned power first log_odds couplings weight")
+# What T problems share: √g_n·a_nᵀ (N, L), the real and the imaginary part of its conjugate, (L, N) with a row of zeros
+# below where L is odd, largest ‖a_n‖², the first device of every group and N behind (G + 1,), log ε/(1 - ε) of the
+# groups (G,), couplings (N, N) or (0, 0), and what the log-likelihood ratio of complex data is multiplied by: 1, or ½
+# for real data.
+Model = namedtuple("Model", "rows real imag power first log_odds couplings weight")
 # One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), U = AᴴΣ⁻¹Y as (M, N),
 # the blocks B, those of group g in its columns of (K, N), a rounding error (1,); then work space: (Σ⁻¹a_n)* of one
-# device, its product with all pilots, i times that, and one group's factor and whitened U.
-State = namedtuple("State", "active log_odds inverse U B drift column product turned factor whitened")
+# device, with a zero below where L is odd, its product with all pilots, the real and the imaginary part of that (2, N),
+# i times it, and one group's factor and whitened U.
+State = namedtuple("State", "active log_odds inverse U B drift column product parts turned factor whitened")
 
 
 @njit()
@@ -43,12 +45,11 @@ def largest_power(rows):
 def make_model(rows, first, log_odds, couplings, weight):
     """Prepare what problems share."""
     N, L = rows.shape
-    conjugate, turned = np.empty((L, N), rows.dtype), np.empty((L, N), rows.dtype)
+    real, imag = np.zeros((L + L % 2, N)), np.zeros((L + L % 2, N))
     for i in range(L):
         for n in range(N):
-            conjugate[i, n] = complex(rows[n, i].real, -rows[n, i].imag)
-            turned[i, n] = complex(rows[n, i].imag, rows[n, i].real)
-    return Model(rows, conjugate, turned, largest_power(rows), first, log_odds, couplings, weight)
+            real[i, n], imag[i, n] = rows[n, i].real, -rows[n, i].imag
+    return Model(rows, real, imag, largest_power(rows), first, log_odds, couplings, weight)
 
 
 @njit()
@@ -67,8 +68,9 @@ def make_state(model, M):
         np.empty((M, N), dtype),
         np.empty((K, N), dtype),
         np.empty(1),
-        np.empty(L, dtype),
+        np.zeros(L + L % 2, dtype),
         np.empty(N, dtype),
+        np.empty((2, N)),
         np.empty(N, dtype),
         np.empty((K, K), dtype),
         np.empty((K, M), dtype),
@@ -182,11 +184,24 @@ def add_multiple(factor, row, turned, result):
         result[k] += real * row[k] + imag * turned[k]
 
 
+@njit(fastmath=REORDER, **UNCOUNTED)
+def add_two_rows(left, right, real, imag, result):
+    """Add left·row_0 + right·row_1 of a matrix to a vector, all but the factors by their real and imaginary parts.
+
+    Parts fill vector registers and are read once; two rows at a time, the result half as often.
+    """
+    a, b, c, d = left.real, left.imag, right.real, right.imag
+    for k in range(result.shape[1]):
+        result[0, k] += a * real[0, k] - b * imag[0, k] + c * real[1, k] - d * imag[1, k]
+        result[1, k] += a * imag[0, k] + b * real[0, k] + c * imag[1, k] + d * real[1, k]
+
+
 @njit(**UNCOUNTED)
 def update(model, Y, n, local, sign, state):
     """Put the rank-1 change of Σ by sign·a_n a_nᴴ into Σ⁻¹, U and B."""
-    L, N = model.conjugate.shape
-    column, product, turned, U, B = state.column, state.product, state.turned, state.U, state.B
+    N, L = model.rows.shape
+    column, product, parts, turned = state.column, state.product, state.parts, state.turned
+    U, B = state.U, state.B
     scale = 1.0 / np.sqrt(max(1.0 + sign * B[local, n].real, SMALLEST_PIVOT))
     for i in range(L):
         column[i] = 0.0
@@ -194,18 +209,17 @@ def update(model, Y, n, local, sign, state):
         factor = scale * np.conj(model.rows[n, j])
         for i in range(L):
             column[i] += factor * state.inverse[j, i]
-    flat = product.view(np.float64)
-    for k in range(2 * N):
-        flat[k] = 0.0
-    for i in range(L):
-        add_multiple(np.conj(column[i]), model.conjugate[i].view(np.float64), model.turned[i].view(np.float64), flat)
     for j in range(N):
-        turned[j] = complex(-product[j].imag, product[j].real)
+        parts[0, j] = parts[1, j] = 0.0
+    for i in range(0, L, 2):
+        add_two_rows(np.conj(column[i]), np.conj(column[i + 1]), model.real[i : i + 2], model.imag[i : i + 2], parts)
+    for j in range(N):
+        product[j], turned[j] = complex(parts[0, j], parts[1, j]), complex(-parts[1, j], parts[0, j])
     for m in range(U.shape[0]):
         pull = 0.0j
         for i in range(L):
             pull -= sign * column[i] * Y[i, m]
-        add_multiple(pull, flat, turned.view(np.float64), U[m].view(np.float64))
+        add_multiple(pull, product.view(np.float64), turned.view(np.float64), U[m].view(np.float64))
     for i in range(L):
         factor = sign * np.conj(column[i])
         for j in range(L):
