@@ -27,9 +27,9 @@ SMALLEST_PIVOT = np.finfo(np.float64).eps
 Model = namedtuple("Model", "rows real imag power first log_odds couplings weight")
 # One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), U = AᴴΣ⁻¹Y as (M, N),
 # the blocks B, those of group g in its columns of (K, N), a rounding error (1,); then work space: (Σ⁻¹a_n)* of one
-# device, with a zero below where L is odd, its product with all pilots, the real and the imaginary part of that (2, N),
-# i times it, and one group's factor and whitened U.
-State = namedtuple("State", "active log_odds inverse U B drift column product parts turned factor whitened")
+# device, with a zero below where L is odd, sums of Σ⁻¹'s rows (2, 2L), the product of it with all pilots, the real and the
+# imaginary part of that (2, N), i times it, and one group's factor and whitened U.
+State = namedtuple("State", "active log_odds inverse U B drift column sums product parts turned factor whitened")
 
 
 @njit()
@@ -69,6 +69,7 @@ def make_state(model, M):
         np.empty((K, N), dtype),
         np.empty(1),
         np.zeros(L + L % 2, dtype),
+        np.empty((2, 2 * L)),
         np.empty(N, dtype),
         np.empty((2, N)),
         np.empty(N, dtype),
@@ -196,19 +197,28 @@ def add_two_rows(left, right, real, imag, result):
         result[1, k] += a * imag[0, k] + b * real[0, k] + c * imag[1, k] + d * real[1, k]
 
 
+@njit(fastmath=REORDER, **UNCOUNTED)
+def add_rows(scale, factors, matrix, sums):
+    """Set ``sums`` to those of a matrix's rows, as real numbers, times the real and the imaginary parts of factors."""
+    for k in range(sums.shape[1]):
+        sums[0, k] = sums[1, k] = 0.0
+    for j in range(factors.size):
+        real, imag, row = scale * factors[j].real, scale * factors[j].imag, matrix[j].view(np.float64)
+        for k in range(row.size):
+            sums[0, k] += real * row[k]
+            sums[1, k] += imag * row[k]
+
+
 @njit(**UNCOUNTED)
 def update(model, Y, n, local, sign, state):
     """Put the rank-1 change of Σ by sign·a_n a_nᴴ into Σ⁻¹, U and B."""
     N, L = model.rows.shape
-    column, product, parts, turned = state.column, state.product, state.parts, state.turned
+    column, sums, product, parts, turned = state.column, state.sums, state.product, state.parts, state.turned
     U, B = state.U, state.B
     scale = 1.0 / np.sqrt(max(1.0 + sign * B[local, n].real, SMALLEST_PIVOT))
+    add_rows(scale, model.rows[n], state.inverse, sums)
     for i in range(L):
-        column[i] = 0.0
-    for j in range(L):
-        factor = scale * np.conj(model.rows[n, j])
-        for i in range(L):
-            column[i] += factor * state.inverse[j, i]
+        column[i] = complex(sums[0, 2 * i] + sums[1, 2 * i + 1], sums[0, 2 * i + 1] - sums[1, 2 * i])
     for j in range(N):
         parts[0, j] = parts[1, j] = 0.0
     for i in range(0, L, 2):
@@ -221,9 +231,10 @@ def update(model, Y, n, local, sign, state):
             pull -= sign * column[i] * Y[i, m]
         add_multiple(pull, product.view(np.float64), turned.view(np.float64), U[m].view(np.float64))
     for i in range(L):
-        factor = sign * np.conj(column[i])
-        for j in range(L):
-            state.inverse[i, j] -= factor * column[j]
+        sums[0, 2 * i], sums[0, 2 * i + 1] = -column[i].imag, column[i].real
+    for i in range(L):
+        factor = -sign * np.conj(column[i])
+        add_multiple(factor, column[:L].view(np.float64), sums[0], state.inverse[i].view(np.float64))
     if B.shape[0] == 1:
         for j in range(N):
             B[0, j] -= sign * (product[j].real ** 2 + product[j].imag ** 2)
