@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.products import matmul, matmul_into, product_of_rows
@@ -151,17 +152,17 @@ def solve(conjugate, Y, prior, damping, printed, X, max_iter, tol):
     state = State(
         X,
         Y.copy(),
-        np.empty_like(X),
-        np.empty_like(Y),
-        np.empty(X.shape[0]),
-        np.empty(prior.log_odds_silent.size),
-        np.empty(X.shape[0], np.int64),
-        np.empty_like(X),
-        np.empty_like(X),
+        empty(X.shape, X.dtype),
+        empty(Y.shape, Y.dtype),
+        empty(X.shape[0]),
+        empty(prior.log_odds_silent.size),
+        empty(X.shape[0], np.int64),
+        empty(X.shape, X.dtype),
+        empty(X.shape, X.dtype),
     )
     # the present mean, or that of the least τ² so far, and room for the next
     # posterior means: that of the least τ² so far, and the present one
-    means, best, average = np.zeros((2, *X.shape), X.dtype), 1, np.zeros_like(X)
+    means, best, average = zeros((2, *X.shape), X.dtype), 1, zeros(X.shape, X.dtype)
     share = damping if damping > 0.0 else 1.0
     start = mean_power(Y)
     tau2, least, tau2_average = start, np.inf, 0.0
@@ -205,9 +206,9 @@ def solve_batch(conjugate, Y, log_odds_silent, variance, group, unit, damping, p
     diverged, (T,).
     """
     T, _, M = Y.shape
-    X = np.zeros((T, conjugate.shape[0], M), conjugate.dtype)
-    tau2, change = np.empty(T, variance.dtype), np.empty(T, variance.dtype)
-    n_iter, diverged = np.empty(T, np.int64), np.empty(T, np.bool_)
+    X = zeros((T, conjugate.shape[0], M), conjugate.dtype)
+    tau2, change = empty(T, variance.dtype), empty(T, variance.dtype)
+    n_iter, diverged = empty(T, np.int64), empty(T, np.bool_)
     for t in range(T):
         if interrupted():
             break

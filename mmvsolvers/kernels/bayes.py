@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import zeros
 from mmvsolvers.kernels.binary import make_model, make_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, toggle
@@ -35,7 +36,7 @@ def solve(model, Y, noise_var, score, X):
     G = score.size
     state = make_state(model, Y.shape[1])
     chain = make_chain(1.0, G, model.rows.shape[0], Y.shape[1])
-    begin(model, Y, noise_var, np.zeros(G, np.bool_), state, chain)
+    begin(model, Y, noise_var, zeros(G, np.bool_), state, chain)
     highest, total = 0.0, 1.0
     for k in range(1, 2**G):
         if interrupted():
@@ -68,9 +69,9 @@ def solve_batch(rows, first, Y, noise_var, log_odds):
     """
     T, _, M = Y.shape
     N, G = rows.shape[0], first.size - 1
-    couplings = np.zeros((0, 0))
+    couplings = zeros((0, 0))
     model = make_model(rows, first, log_odds, couplings, 1.0)
-    score, X = np.zeros((T, G)), np.zeros((T, N, M), np.complex128)
+    score, X = zeros((T, G)), zeros((T, N, M), np.complex128)
     for t in range(T):
         if interrupted():
             break

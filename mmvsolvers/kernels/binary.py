@@ -10,6 +10,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import as_real, empty, zeros
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.map_cd import rebuild_inverse
 from mmvsolvers.kernels.products import matmul
@@ -27,8 +28,8 @@ SMALLEST_PIVOT = np.finfo(np.float64).eps
 Model = namedtuple("Model", "rows real imag power first log_odds couplings weight")
 # One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), U = AᴴΣ⁻¹Y as (M, N),
 # the blocks B, those of group g in its columns of (K, N), a rounding error (1,); then work space: (Σ⁻¹a_n)* of one
-# device, with a zero below where L is odd, sums of Σ⁻¹'s rows (2, 2L), the product of it with all pilots, the real and the
-# imaginary part of that (2, N), i times it, and one group's factor and whitened U.
+# device, with a zero below where L is odd, sums of Σ⁻¹'s rows (2, 2L), the product of it with all pilots, the real and
+# the imaginary part of that (2, N), i times it, and one group's factor and whitened U.
 State = namedtuple("State", "active log_odds inverse U B drift column sums product parts turned factor whitened")
 
 
@@ -45,7 +46,7 @@ def largest_power(rows):
 def make_model(rows, first, log_odds, couplings, weight):
     """Prepare what problems share."""
     N, L = rows.shape
-    real, imag = np.zeros((L + L % 2, N)), np.zeros((L + L % 2, N))
+    real, imag = zeros((L + L % 2, N)), zeros((L + L % 2, N))
     for i in range(L):
         for n in range(N):
             real[i, n], imag[i, n] = rows[n, i].real, -rows[n, i].imag
@@ -62,26 +63,26 @@ def make_state(model, M):
         K = max(K, model.first[g + 1] - model.first[g])
     dtype = model.rows.dtype
     return State(
-        np.empty(G, np.bool_),
-        np.empty(G),
-        np.empty((L, L), dtype),
-        np.empty((M, N), dtype),
-        np.empty((K, N), dtype),
-        np.empty(1),
-        np.zeros(L + L % 2, dtype),
-        np.empty((2, 2 * L)),
-        np.empty(N, dtype),
-        np.empty((2, N)),
-        np.empty(N, dtype),
-        np.empty((K, K), dtype),
-        np.empty((K, M), dtype),
+        empty(G, np.bool_),
+        empty(G),
+        empty((L, L), dtype),
+        empty((M, N), dtype),
+        empty((K, N), dtype),
+        empty(1),
+        zeros(L + L % 2, dtype),
+        empty((2, 2 * L)),
+        empty(N, dtype),
+        empty((2, N)),
+        empty(N, dtype),
+        empty((K, K), dtype),
+        empty((K, M), dtype),
     )
 
 
 @njit(**COUNTED)
 def rebuild(model, Y, noise_var, state):
     """Compute Σ⁻¹, U and B of the activity as it is."""
-    value = np.zeros(model.rows.shape[0])
+    value = zeros(model.rows.shape[0])
     for g in range(state.active.size):
         if state.active[g]:
             for n in range(model.first[g], model.first[g + 1]):
@@ -120,7 +121,7 @@ def start_from(model, Y, noise_var, active, state):
 @njit(**COUNTED)
 def log_likelihood(Y, noise_var, inverse):
     """Return the log-likelihood of complex data over that of silence, M log|σ²Σ⁻¹| + ‖Y‖²/σ² - tr(YᴴΣ⁻¹Y)."""
-    factor, log_det, fit = np.empty(inverse.shape, inverse.dtype), 0.0, 0.0
+    factor, log_det, fit = empty(inverse.shape, inverse.dtype), 0.0, 0.0
     whitened = matmul(inverse, Y)
     for i in range(Y.shape[0]):
         pivot = inverse[i, i].real
@@ -203,7 +204,7 @@ def add_rows(scale, factors, matrix, sums):
     for k in range(sums.shape[1]):
         sums[0, k] = sums[1, k] = 0.0
     for j in range(factors.size):
-        real, imag, row = scale * factors[j].real, scale * factors[j].imag, matrix[j].view(np.float64)
+        real, imag, row = scale * factors[j].real, scale * factors[j].imag, as_real(matrix[j])
         for k in range(row.size):
             sums[0, k] += real * row[k]
             sums[1, k] += imag * row[k]
@@ -229,12 +230,12 @@ def update(model, Y, n, local, sign, state):
         pull = 0.0j
         for i in range(L):
             pull -= sign * column[i] * Y[i, m]
-        add_multiple(pull, product.view(np.float64), turned.view(np.float64), U[m].view(np.float64))
+        add_multiple(pull, as_real(product), as_real(turned), as_real(U[m]))
     for i in range(L):
         sums[0, 2 * i], sums[0, 2 * i + 1] = -column[i].imag, column[i].real
     for i in range(L):
         factor = -sign * np.conj(column[i])
-        add_multiple(factor, column[:L].view(np.float64), sums[0], state.inverse[i].view(np.float64))
+        add_multiple(factor, as_real(column[:L]), sums[0], as_real(state.inverse[i]))
     if B.shape[0] == 1:
         for j in range(N):
             B[0, j] -= sign * (product[j].real ** 2 + product[j].imag ** 2)

@@ -11,6 +11,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.products import blas_product, matmul
@@ -42,7 +43,7 @@ State = namedtuple("State", "r gradient E noise")
 @njit()
 def fill_gram(pilots, n):
     """Compute row n of |AᴴA|², elementwise: one at a time, so that its rounding is the same alone and in a batch."""
-    product = np.empty(pilots.rows.shape[0], pilots.rows.dtype)
+    product = empty(pilots.rows.shape[0], pilots.rows.dtype)
     blas_product(pilots.rows, pilots.conjugate[n], product)
     for j in range(product.size):
         p = product[j]
@@ -89,7 +90,7 @@ def block_gradients(conjugate, rows, E, gradient):
 def residual_sweep(pilots, devices, lam, state):
     """Visit ``devices`` in order with E kept up to date; return the largest |change|·‖a_n‖⁴."""
     largest = 0.0
-    gradient, change = np.empty(BLOCK), np.empty(BLOCK)
+    gradient, change = empty(BLOCK), empty(BLOCK)
     for start in range(0, devices.size, BLOCK):
         if interrupted():
             break
@@ -213,7 +214,7 @@ def sample_covariance(Y):
 @njit()
 def first_gradients(pilots, Y, noise_var):
     """Return a_nᴴ(YYᴴ/M - σ²I)a_n for every device, (N,)."""
-    gradient = np.empty(pilots.squares.size)
+    gradient = empty(pilots.squares.size)
     products = matmul(pilots.conjugate, Y)
     for n in range(gradient.size):
         gradient[n] = squared_norm(products[n]) / Y.shape[1] - noise_var * pilots.squares[n]
@@ -223,7 +224,7 @@ def first_gradients(pilots, Y, noise_var):
 @njit()
 def steepest_first(gradient):
     """Return the devices in descending order of their gradients."""
-    keys = np.empty(gradient.size)
+    keys = empty(gradient.size)
     for n in range(gradient.size):
         keys[n] = -gradient[n]
     return ascending(keys)
@@ -232,7 +233,7 @@ def steepest_first(gradient):
 @njit()
 def active_in(order, r):
     """Return the devices of positive r, in the given order."""
-    active = np.empty(order.size, np.int64)
+    active = empty(order.size, np.int64)
     count = 0
     for k in range(order.size):
         if r[order[k]] > 0.0:
@@ -247,7 +248,7 @@ def solve(pilots, Y, noise, lam, r, max_iter, tol):
     sample, power = sample_covariance(Y), 0.0
     for i in range(Y.shape[0]):
         power += sample[i, i].real
-    state = State(r, first_gradients(pilots, Y, noise[0]), np.empty_like(sample), noise)
+    state = State(r, first_gradients(pilots, Y, noise[0]), empty(sample.shape, sample.dtype), noise)
     # Likeliest first: fewer devices move, and the answer is free of their numbering.
     order = everyone(r.size) if tol == 0.0 else steepest_first(state.gradient)
     value, gap = objective(pilots, sample, lam, state), duality_gap(pilots, power, lam, state)
@@ -297,8 +298,8 @@ def solve_batch(rows, conjugate, squares, gram, known, Y, noise, lam, max_iter, 
     moved in place.
     """
     T, N = Y.shape[0], squares.size
-    r = np.zeros((T, N))
-    value, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    r = zeros((T, N))
+    value, gap, n_iter = empty(T), empty(T), empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, gram, known)
     for t in range(T):
         if interrupted():

@@ -10,6 +10,7 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.amp_mmse import posterior_activity
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import real_inner, squared_norm
@@ -104,7 +105,7 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
     Returns the mean squared error that is expected of X, the last relative change, and iterations done.
     """
     N, L, M = AT.shape[0], Y.shape[0], Y.shape[1]
-    state = State(1.0 / (prior.activity_prob * prior.variance), np.zeros((N, M), AT.dtype), np.zeros(N))
+    state = State(1.0 / (prior.activity_prob * prior.variance), zeros((N, M), AT.dtype), zeros(N))
     power = 0.0
     for i in range(L):
         power += squared_norm(Y[i])
@@ -148,8 +149,8 @@ def solve_batch(AT, conjugate, Y, activity_prob, variance, noise_var, learned, m
     expected mean squared error, the last relative change and n_iter, (T,).
     """
     T, N = Y.shape[0], AT.shape[0]
-    X, score = np.zeros((T, N, Y.shape[2]), AT.dtype), np.zeros((T, N))
-    error, change, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    X, score = zeros((T, N, Y.shape[2]), AT.dtype), zeros((T, N))
+    error, change, n_iter = empty(T), empty(T), empty(T, np.int64)
     for t in range(T):
         if interrupted():
             break

@@ -11,6 +11,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.binary import (
     SMALLEST_PIVOT,
     flip,
@@ -66,19 +67,19 @@ def uniform(stream):
 def make_chain(power, G, N, M):
     """Allocate a chain that sees the log-likelihood times ``power``, and averages M columns of X; a companion none."""
     return Chain(
-        np.zeros(1, np.uint64),
+        zeros(1, np.uint64),
         power,
-        np.empty(G),
-        np.zeros(1, np.int64),
+        empty(G),
+        zeros(1, np.int64),
         np.full(G, -1),
-        np.zeros(G),
-        np.zeros(G),
-        np.zeros(G),
-        np.empty(N),
-        np.zeros((M, N), np.complex128),
-        np.zeros(G),
-        np.zeros((M, N), np.complex128),
-        np.zeros(4),
+        zeros(G),
+        zeros(G),
+        zeros(G),
+        empty(N),
+        zeros((M, N), np.complex128),
+        zeros(G),
+        zeros((M, N), np.complex128),
+        zeros(4),
     )
 
 
@@ -417,8 +418,8 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n
     T, _, M = Y.shape
     N, G = rows.shape[0], first.size - 1
     model = make_model(rows, first, log_odds, couplings, weight)
-    score, X = np.empty((T, G)), np.empty((T, N, M), np.complex128)
-    level, difference = np.empty(T), np.empty(T)
+    score, X = empty((T, G)), empty((T, N, M), np.complex128)
+    level, difference = empty(T), empty(T)
     state, other = make_state(model, M), make_state(model, M)
     one, two, hot = make_chain(1.0, G, N, M), make_chain(1.0, G, N, M), make_chain(HOT, G, N, 0)
     for t in range(T):

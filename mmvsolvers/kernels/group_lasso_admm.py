@@ -8,6 +8,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_bcd import certificate
 from mmvsolvers.kernels.interrupts import interrupted
@@ -97,15 +98,15 @@ def solve(conjugate, squares, Y, lam, bound, rho, adaptive, X, max_iter, tol):
     """Solve one problem from conj X = 0, in place; return objective, relative gap and iterations done."""
     state = State(
         X,
-        np.zeros(squares.size, np.bool_),
-        np.empty(squares.size, np.int64),
-        np.zeros_like(Y),
-        np.zeros_like(Y),
-        np.zeros_like(Y),
-        np.empty_like(Y),
-        np.empty(X.shape, X.dtype),
+        zeros(squares.size, np.bool_),
+        empty(squares.size, np.int64),
+        zeros(Y.shape, Y.dtype),
+        zeros(Y.shape, Y.dtype),
+        zeros(Y.shape, Y.dtype),
+        empty(Y.shape, Y.dtype),
+        empty(X.shape, X.dtype),
     )
-    R, lengths = np.empty_like(Y), np.empty(X.shape[0])
+    R, lengths = empty(Y.shape, Y.dtype), empty(X.shape[0])
     gap = np.inf
     done = 0
     while gap > tol and done < max_iter and not interrupted():
@@ -129,8 +130,8 @@ def solve_batch(conjugate, squares, Y, lam, bound, rho, adaptive, max_iter, tol)
     rho (T,). Returns X (T, N, M), objective, relative gap and n_iter, (T,).
     """
     T, _, M = Y.shape
-    X = np.zeros((T, conjugate.shape[0], M), conjugate.dtype)
-    objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
+    X = zeros((T, conjugate.shape[0], M), conjugate.dtype)
+    objective, gap, n_iter = empty(T, lam.dtype), empty(T, lam.dtype), empty(T, np.int64)
     for t in range(T):
         if interrupted():
             break

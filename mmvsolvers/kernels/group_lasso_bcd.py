@@ -13,6 +13,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.products import matmul, matmul_into, subtract_product
@@ -56,7 +57,7 @@ Scratch = namedtuple("Scratch", "devices conjugate rows correlations change")
 def block_grams(rows, conjugate):
     """Return the Gram matrices of the consecutive blocks, one under the other: (W, BLOCK)."""
     W = rows.shape[0]
-    gram = np.zeros((W, BLOCK), rows.dtype)
+    gram = zeros((W, BLOCK), rows.dtype)
     for start in range(0, W, BLOCK):
         stop = min(start + BLOCK, W)
         product = matmul(conjugate[start:stop], rows[start:stop].T)
@@ -196,7 +197,7 @@ def sweep(pilots, lam, state, scratch):
 @njit()
 def active_rows(X):
     """Return the devices whose row of X is not zero."""
-    active = np.empty(X.shape[0], np.int64)
+    active = empty(X.shape[0], np.int64)
     count = 0
     for n in range(X.shape[0]):
         if squared_norm(X[n]) > 0.0:
@@ -269,8 +270,8 @@ def smallest_combination(gram):
 @njit(**COUNTED)
 def extrapolate(history, X):
     """Set X to the combination of the last DEPTH iterates whose combined change is smallest."""
-    gram = np.zeros((DEPTH, DEPTH))
-    change = np.empty((DEPTH, X.shape[1]), X.dtype)
+    gram = zeros((DEPTH, DEPTH))
+    change = empty((DEPTH, X.shape[1]), X.dtype)
     for n in range(X.shape[0]):
         for k in range(DEPTH):
             for m in range(X.shape[1]):
@@ -290,9 +291,9 @@ def extrapolate(history, X):
 def start_state(pilots, Y, X):
     """Return the state at X, which the sweeps update in place, with no device visited yet."""
     N = X.shape[0]
-    R = np.empty_like(Y)
+    R = empty(Y.shape, Y.dtype)
     set_residual(pilots.rows, Y, X, R)
-    return State(X, R, np.full(N, np.inf, pilots.norms.dtype), np.zeros(N), np.zeros(1))
+    return State(X, R, np.full(N, np.inf, pilots.norms.dtype), zeros(N), zeros(1))
 
 
 @njit()
@@ -300,11 +301,11 @@ def make_scratch(Y):
     """Return the work space of one block."""
     L, M = Y.shape
     return Scratch(
-        np.empty(BLOCK + 1, np.int64),
-        np.empty((BLOCK, L), Y.dtype),
-        np.empty((BLOCK, L), Y.dtype),
-        np.empty((BLOCK, M), Y.dtype),
-        np.empty((BLOCK, M), Y.dtype),
+        empty(BLOCK + 1, np.int64),
+        empty((BLOCK, L), Y.dtype),
+        empty((BLOCK, L), Y.dtype),
+        empty((BLOCK, M), Y.dtype),
+        empty((BLOCK, M), Y.dtype),
     )
 
 
@@ -344,8 +345,8 @@ def accelerate(pilots, Y, lam, bound, target, max_sweeps, state, scratch, ahead)
 @njit()
 def accelerated_sweeps(pilots, Y, lam, bound, X, target, max_sweeps):
     """Allocate what `accelerate` works with, and return its sweeps."""
-    history = np.empty((DEPTH + 1, *X.shape), X.dtype)
-    ahead = history, np.empty_like(X), np.empty_like(Y), np.empty(X.shape[0])
+    history = empty((DEPTH + 1, *X.shape), X.dtype)
+    ahead = history, empty(X.shape, X.dtype), empty(Y.shape, Y.dtype), empty(X.shape[0])
     return accelerate(pilots, Y, lam, bound, target, max_sweeps, start_state(pilots, Y, X), make_scratch(Y), ahead)
 
 
@@ -356,12 +357,12 @@ def working_set(lengths, lam, X):
         return everyone(lengths.size)
     active = active_rows(X)
     size = min(lengths.size, max(SMALLEST_SET, GROWTH * active.size))
-    priority = np.empty(lengths.size, lengths.dtype)
+    priority = empty(lengths.size, lengths.dtype)
     for n in range(lengths.size):
         priority[n] = -lengths[n]
     for k in range(active.size):
         priority[active[k]] = -np.inf
-    chosen = np.zeros(lengths.size, np.bool_)
+    chosen = zeros(lengths.size, np.bool_)
     order = ascending(priority)
     for k in range(size):
         chosen[order[k]] = True
@@ -371,8 +372,8 @@ def working_set(lengths, lam, X):
 @njit()
 def solve_to_tolerance(pilots, Y, lam, bound, X, max_iter, tol):
     """Solve one problem from X, in place; return objective, relative gap and sweeps done."""
-    R = np.empty_like(Y)
-    lengths = np.empty(X.shape[0])
+    R = empty(Y.shape, Y.dtype)
+    lengths = empty(X.shape[0])
     done = 0
     while True:
         set_residual(pilots.rows, Y, X, R)
@@ -395,7 +396,7 @@ def solve_sweeps(pilots, Y, lam, bound, X, max_iter):
             break
         sweep(pilots, lam, state, scratch)
     set_residual(pilots.rows, Y, X, state.R)
-    objective, gap = certificate(pilots.conjugate, Y, lam, bound, X, state.R, np.empty(X.shape[0]))
+    objective, gap = certificate(pilots.conjugate, Y, lam, bound, X, state.R, empty(X.shape[0]))
     return objective, gap, max_iter
 
 
@@ -407,7 +408,7 @@ def solve_batch(rows, conjugate, Y, lam, bound, X, max_iter, tol):
     objective, relative gap, n_iter, (T,).
     """
     T = Y.shape[0]
-    objective, gap, n_iter = np.empty(T, lam.dtype), np.empty(T, lam.dtype), np.empty(T, np.int64)
+    objective, gap, n_iter = empty(T, lam.dtype), empty(T, lam.dtype), empty(T, np.int64)
     pilots = Pilots(rows, conjugate, row_norms(rows), block_grams(rows, conjugate))
     for t in range(T):
         if interrupted():

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.group_lasso_admm import CHECK_EVERY, rebalance
 from mmvsolvers.kernels.interrupts import interrupted
@@ -134,7 +135,7 @@ def sweep(pilots, lam, only_active, active, X, R, t):
 @njit()
 def descend(pilots, Y, lam, bound, X, max_iter, tol):
     """Solve one problem from X, in place; return objective, relative gap and sweeps done."""
-    R, t = np.empty_like(Y), np.empty((np.max(pilots.first[1:] - pilots.first[:-1]), Y.shape[1]), Y.dtype)
+    R, t = empty(Y.shape, Y.dtype), empty((np.max(pilots.first[1:] - pilots.first[:-1]), Y.shape[1]), Y.dtype)
     active = np.ones(pilots.first.size - 1, np.bool_)
     set_residual(pilots, Y, X, R)
     done = 0
@@ -162,7 +163,7 @@ def descend_batch(rows, conjugate, squares, first, Y, lam, bound, X, max_iter, t
     of the optimum (T,). Returns objective, relative gap and n_iter, (T,).
     """
     T = Y.shape[0]
-    objective, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    objective, gap, n_iter = empty(T), empty(T), empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, first)
     for t in range(T):
         if interrupted():
@@ -176,8 +177,8 @@ def split(pilots, Y, lam, bound, rho, adaptive, X, max_iter, tol):
     """Solve one problem by ADMM from X = 0, in place; return objective, relative gap and iterations done."""
     real = pilots.rows.real.dtype.type
     first, G = pilots.first, pilots.first.size - 1
-    mean, B, C, R = np.zeros_like(Y), np.zeros_like(Y), np.zeros_like(Y), np.empty_like(Y)
-    pull = np.empty_like(X)
+    mean, B, C, R = zeros(Y.shape, Y.dtype), zeros(Y.shape, Y.dtype), zeros(Y.shape, Y.dtype), empty(Y.shape, Y.dtype)
+    pull = empty(X.shape, X.dtype)
     done, gap = 0, np.inf
     while gap > tol and done < max_iter and not interrupted():
         for i in range(Y.shape[0]):
@@ -217,8 +218,8 @@ def split_batch(rows, conjugate, squares, first, Y, lam, bound, rho, adaptive, m
     rho is (T,). Returns X (T, N, M), and objective, relative gap and n_iter, (T,).
     """
     T, _, M = Y.shape
-    X = np.zeros((T, rows.shape[0], M), rows.dtype)
-    objective, gap, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    X = zeros((T, rows.shape[0], M), rows.dtype)
+    objective, gap, n_iter = empty(T), empty(T), empty(T, np.int64)
     pilots = Pilots(rows, conjugate, squares, first)
     for t in range(T):
         if interrupted():

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.elementary import exp, log
 from mmvsolvers.kernels.interrupts import interrupted
@@ -87,8 +88,8 @@ def solve(AT, conjugate, Y, noise_var, exponent, max_iter, tol, gamma, X):
     Returns the objective, the optimality and the number of updates.
     """
     N, L = AT.shape
-    q, r, growth, before = np.empty(N), np.empty(N), np.zeros(N), np.zeros(N)
-    state = State(gamma, q, r, np.empty((L, L), AT.dtype), np.empty(X.shape, AT.dtype), growth, before)
+    q, r, growth, before = empty(N), empty(N), zeros(N), zeros(N)
+    state = State(gamma, q, r, empty((L, L), AT.dtype), empty(X.shape, AT.dtype), growth, before)
     covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
     done, reach = 0, REACH
     while done < max_iter and (tol == 0.0 or optimality > tol) and not interrupted():
@@ -100,7 +101,7 @@ def solve(AT, conjugate, Y, noise_var, exponent, max_iter, tol, gamma, X):
     for n in range(N):
         for m in range(X.shape[1]):
             X[n, m] = gamma[n] * state.correlations[n, m]
-    flat = Prior(np.zeros(N), np.full(N, np.inf))
+    flat = Prior(zeros(N), np.full(N, np.inf))
     if sound:
         return objective(Y, covariance, gamma, flat, state.inverse), optimality, done
     value_there, optimality = whitened_judgement(AT, Y, noise_var, gamma, flat)
@@ -115,8 +116,8 @@ def solve_batch(AT, conjugate, Y, noise_var, exponent, max_iter, tol, gamma):
     Returns X (T, N, M), and objective, optimality and n_iter, (T,).
     """
     T, _, M = Y.shape
-    X = np.empty((T, AT.shape[0], M), AT.dtype)
-    objectives, optimality, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    X = empty((T, AT.shape[0], M), AT.dtype)
+    objectives, optimality, n_iter = empty(T), empty(T), empty(T, np.int64)
     for t in range(T):
         if interrupted():
             break

@@ -14,6 +14,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.products import blas_product, matmul, matmul_into, subtract_product
@@ -87,7 +88,7 @@ def coordinate_step(q, r, value, log_odds, upper):
 @njit()
 def prior_in(unit, log_odds, upper):
     """Return the prior of a problem, one of whose ``value`` is worth ``unit``."""
-    prior = Prior(np.empty_like(log_odds), np.empty_like(upper))
+    prior = Prior(empty(log_odds.shape, log_odds.dtype), empty(upper.shape, upper.dtype))
     for n in range(upper.size):
         prior.log_odds[n] = log_odds[n] * unit
         prior.upper[n] = upper[n] / unit
@@ -258,7 +259,7 @@ def stationarity(AT, Y, column_norms, devices, prior, state, scratch):
 def weighted_rows(AT, value):
     """Return the rows a_nᵀ√value_n of the active devices, in double precision."""
     active = positive(value)
-    rows = np.empty((active.size, AT.shape[1]), np.complex128)
+    rows = empty((active.size, AT.shape[1]), np.complex128)
     for k in range(active.size):
         root = np.sqrt(np.float64(value[active[k]]))
         for i in range(AT.shape[1]):
@@ -311,7 +312,7 @@ def whitener(rows, noise_var):
     root, whose condition number is the root of Σ's.
     """
     L = rows.shape[1]
-    root = np.zeros((L, L), rows.dtype)
+    root = zeros((L, L), rows.dtype)
     for i in range(L):
         root[i, i] = np.sqrt(noise_var)
     for k in range(rows.shape[0]):
@@ -326,7 +327,7 @@ def whitener(rows, noise_var):
                 kept = root[j, i]
                 root[j, i] = cosine * kept + np.conj(sine) * x[j]
                 x[j] = cosine * x[j] - sine * kept
-    inverse = np.zeros((L, L), rows.dtype)
+    inverse = zeros((L, L), rows.dtype)
     for i in range(L):
         inverse[i, i] = 1.0 / root[i, i].real
         for j in range(i):
@@ -354,14 +355,14 @@ def objective(Y, covariance, value, prior, inverse):
 def whitened_judgement(AT, Y, noise_var, value, prior):
     """Return the objective and the largest scaled step left, where Σ may not be trusted: see `whitener`."""
     root = whitener(weighted_rows(AT, value), noise_var)
-    double = np.empty(Y.shape, np.complex128)
+    double = empty(Y.shape, np.complex128)
     copy_into(double, Y)
     received = matmul(root, double)
     fit, log_det, largest = 0.0, 0.0, 0.0
     for i in range(Y.shape[0]):
         fit += squared_norm(received[i])
         log_det -= 2.0 * np.log(root[i, i].real)
-    pilot, correlation = np.empty(Y.shape[0], root.dtype), np.empty(Y.shape[1], root.dtype)
+    pilot, correlation = empty(Y.shape[0], root.dtype), empty(Y.shape[1], root.dtype)
     for n in range(value.size):
         if interrupted():
             break
@@ -394,7 +395,7 @@ def step_error(column_norms, state, rebuilt_at):
 @njit()
 def likeliest_first(AT, Y, column_norms):
     """Order the devices by their matched filter: fewer sweeps, and an answer free of the devices' numbering."""
-    score = np.empty(AT.shape[0], column_norms.dtype)
+    score = empty(AT.shape[0], column_norms.dtype)
     # the norms of a_nᵀY* are those of a_nᴴY
     matched = matmul(AT, conjugated(Y))
     for n in range(score.size):
@@ -405,7 +406,7 @@ def likeliest_first(AT, Y, column_norms):
 @njit()
 def likely_first(order, state):
     """Return ``order`` with the devices first that are active or nearly so, and their number."""
-    arranged, rest = np.empty(order.size, np.int64), np.empty(order.size, np.int64)
+    arranged, rest = empty(order.size, np.int64), empty(order.size, np.int64)
     likely = 0
     for k in range(order.size):
         n = order[k]
@@ -425,22 +426,22 @@ def workspace(AT, M, value):
     """Allocate what sweeps over one problem's ``value`` (N,) work with; the inverse is not built yet."""
     N, L = AT.shape
     state = State(
-        inverse=np.empty((L, L), AT.dtype),
+        inverse=empty((L, L), AT.dtype),
         value=value,
-        q=np.zeros(N, value.dtype),
+        q=zeros(N, value.dtype),
         root_r=np.full(N, np.inf, value.dtype),
-        seen=np.zeros(N),
-        seen_y=np.zeros(N),
-        moved=np.zeros(2),
+        seen=zeros(N),
+        seen_y=zeros(N),
+        moved=zeros(2),
     )
     block = min(LARGEST_BLOCK, N)
     scratch = Scratch(
-        positions=np.empty(block + 1, np.int64),
-        conjugate=np.empty((block, L), AT.dtype),
-        rows=np.empty((block, L), AT.dtype),
-        correlations=np.empty((block, M), AT.dtype),
-        scaled=np.empty((block, L), AT.dtype),
-        factors=np.empty(block, AT.dtype),
+        positions=empty(block + 1, np.int64),
+        conjugate=empty((block, L), AT.dtype),
+        rows=empty((block, L), AT.dtype),
+        correlations=empty((block, M), AT.dtype),
+        scaled=empty((block, L), AT.dtype),
+        factors=empty(block, AT.dtype),
     )
     return state, scratch
 
@@ -495,9 +496,9 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     Returns objective (T,), optimality (T,) and n_iter (T,).
     """
     T = Y.shape[0]
-    objectives = np.empty(T, noise_var.dtype)
-    optimality = np.empty(T, noise_var.dtype)
-    n_iter = np.empty(T, np.int64)
+    objectives = empty(T, noise_var.dtype)
+    optimality = empty(T, noise_var.dtype)
+    n_iter = empty(T, np.int64)
     column_norms = row_norms(AT)
     for t in range(T):
         if interrupted():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.binary import make_model, make_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, take_out, toggle, uniform
@@ -79,7 +80,7 @@ def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
         if interrupted():
             break
         shuffle(order, chain)
-        begin(model, Y, noise_var, np.zeros(G, np.bool_), state, chain)
+        begin(model, Y, noise_var, zeros(G, np.bool_), state, chain)
         done += climb(model, Y, noise_var, order, max_iter, state, chain)
         if chain.level[0] > best:
             best = chain.level[0]
@@ -99,8 +100,8 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, seed, n_orders, 
     """
     T = Y.shape[0]
     model = make_model(rows, first, log_odds, couplings, 1.0)
-    active = np.zeros((T, first.size - 1), np.bool_)
-    level, gain, n_iter = np.empty(T), np.empty(T), np.empty(T, np.int64)
+    active = zeros((T, first.size - 1), np.bool_)
+    level, gain, n_iter = empty(T), empty(T), empty(T, np.int64)
     for t in range(T):
         if interrupted():
             break

@@ -10,6 +10,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import coordinate_step, prior_in
@@ -91,7 +92,7 @@ def invert_corner(matrix, least):
 @njit()
 def upper_panel(columns, noise_var, start, stop):
     """Return the columns start … stop-1 of Σ = columns·columnsᴴ + σ²I, down to the diagonal."""
-    chosen = np.empty((columns.shape[1], stop - start), columns.dtype)
+    chosen = empty((columns.shape[1], stop - start), columns.dtype)
     for k in range(chosen.shape[0]):
         for j in range(chosen.shape[1]):
             chosen[k, j] = np.conj(columns[start + j, k])
@@ -107,8 +108,8 @@ def couple(factor, panel):
     size = panel.shape[1]
     start = panel.shape[0] - size
     if start == 0:
-        return np.empty((size, 0), panel.dtype)
-    before, adjoint = np.empty((start, start), panel.dtype), np.empty((size, start), panel.dtype)
+        return empty((size, 0), panel.dtype)
+    before, adjoint = empty((start, start), panel.dtype), empty((size, start), panel.dtype)
     for i in range(start):
         for j in range(start):
             before[i, j] = factor[i, j]
@@ -127,11 +128,11 @@ def inverse_factor(columns, noise_var):
     C = (C₁₁, 0; C₂₁, C₂₂) has the inverse (C₁₁⁻¹, 0; -C₂₂⁻¹C₂₁C₁₁⁻¹, C₂₂⁻¹).
     """
     L = columns.shape[0]
-    factor, log_det = np.zeros((L, L), columns.dtype), 0.0
+    factor, log_det = zeros((L, L), columns.dtype), 0.0
     for start in range(0, L, PANEL):
         stop = min(start + PANEL, L)
         panel = upper_panel(columns, noise_var, start, stop)
-        corner, least = panel[start:], np.empty(stop - start)
+        corner, least = panel[start:], empty(stop - start)
         for j in range(least.size):
             least[j] = np.finfo(np.float64).eps * corner[j, j].real
         coupled = couple(factor, panel)
@@ -149,7 +150,7 @@ def inverse_factor(columns, noise_var):
 def weighted_columns(AT, value):
     """Return AΓ^½ without the silent devices, in double precision."""
     active = positive(value)
-    columns = np.empty((AT.shape[1], active.size), np.complex128)
+    columns = empty((AT.shape[1], active.size), np.complex128)
     for k in range(active.size):
         root = np.sqrt(np.float64(value[active[k]]))
         for i in range(AT.shape[1]):
@@ -262,7 +263,7 @@ def descend(AT, Y, noise_var, devices, slope, value, prior, point, found):
 @njit()
 def likely(value, prior, found):
     """Return the devices that are active or nearly so."""
-    devices = np.empty(value.size, np.int64)
+    devices = empty(value.size, np.int64)
     count = 0
     for n in range(value.size):
         if value[n] > 0.0 or found.r[n] > LIKELY_RATIO * (found.q[n] - prior.log_odds[n]):
@@ -288,12 +289,10 @@ def matched_filter(AT, Y, upper, value):
 def workspace(AT, M, value):
     """Allocate what passes over one problem work with."""
     N, L = AT.shape
-    point = Point(np.empty((L, L), AT.dtype), np.empty((L, M), AT.dtype), np.empty(1))
-    found = Found(
-        np.zeros(N, value.dtype), np.zeros(N, value.dtype), np.zeros(N, value.dtype), np.zeros(N, value.dtype)
-    )
+    point = Point(empty((L, L), AT.dtype), empty((L, M), AT.dtype), empty(1))
+    found = Found(zeros(N, value.dtype), zeros(N, value.dtype), zeros(N, value.dtype), zeros(N, value.dtype))
     block = min(BLOCK, N)
-    scratch = Scratch(np.empty((block, L), AT.dtype), np.empty((block, L), AT.dtype), np.empty((block, M), AT.dtype))
+    scratch = Scratch(empty((block, L), AT.dtype), empty((block, L), AT.dtype), empty((block, M), AT.dtype))
     return point, found, scratch
 
 
@@ -354,9 +353,9 @@ def solve_batch(AT, Y, noise_var, log_odds, upper, unit, max_iter, tol, value):
     Returns objective (T,), optimality (T,) and n_iter (T,).
     """
     T = Y.shape[0]
-    objectives = np.empty(T)
-    optimality = np.empty(T, noise_var.dtype)
-    n_iter = np.empty(T, np.int64)
+    objectives = empty(T)
+    optimality = empty(T, noise_var.dtype)
+    n_iter = empty(T, np.int64)
     for t in range(T):
         if interrupted():
             break

@@ -14,6 +14,7 @@ from numba.extending import lower_builtin, type_callable
 from numba.np.arrayobj import make_array
 from numba.np.linalg import call_xxgemm, call_xxgemv, ensure_blas
 
+from mmvsolvers.kernels.arrays import empty
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.shared import COUNTED, UNCOUNTED, gather_rows, subtract
 
@@ -77,7 +78,7 @@ def matmul_into(result, left, right):
 @njit(**COUNTED)
 def matmul(left, right):
     """Return the product of two matrices."""
-    result = np.empty((left.shape[0], right.shape[1]), left.dtype)
+    result = empty((left.shape[0], right.shape[1]), left.dtype)
     matmul_into(result, left, right)
     return result
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty
 from mmvsolvers.kernels.compiling import njit
 
 # A sum may be reordered, so that it runs in vector registers; NaN and inf keep their meaning.
@@ -53,7 +54,7 @@ def subtract_outer(matrix, column, row):
 @njit()
 def row_norms(rows):
     """Return the Euclidean norm of every row."""
-    norms = np.empty(rows.shape[0], rows.real.dtype)
+    norms = empty(rows.shape[0], rows.real.dtype)
     for n in range(norms.size):
         norms[n] = np.sqrt(squared_norm(rows[n]))
     return norms
@@ -82,7 +83,7 @@ def copy_into(target, source):
 @njit()
 def gather_rows(source, rows):
     """Return a copy of the given rows of a matrix."""
-    target = np.empty((rows.size, source.shape[1]), source.dtype)
+    target = empty((rows.size, source.shape[1]), source.dtype)
     for k in range(rows.size):
         for j in range(source.shape[1]):
             target[k, j] = source[rows[k], j]
@@ -100,7 +101,7 @@ def scatter_rows(target, rows, source):
 @njit()
 def conjugated(matrix):
     """Return the conjugate of a matrix."""
-    target = np.empty(matrix.shape, matrix.dtype)
+    target = empty(matrix.shape, matrix.dtype)
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
             target[i, j] = np.conj(matrix[i, j])
@@ -110,7 +111,7 @@ def conjugated(matrix):
 @njit()
 def everyone(N):
     """Return the numbers 0 … N-1."""
-    numbers = np.empty(N, np.int64)
+    numbers = empty(N, np.int64)
     for n in range(N):
         numbers[n] = n
     return numbers
@@ -119,7 +120,7 @@ def everyone(N):
 @njit()
 def positive(values):
     """Return the positions of positive values."""
-    found = np.empty(values.size, np.int64)
+    found = empty(values.size, np.int64)
     count = 0
     for n in range(values.size):
         if values[n] > 0.0:
@@ -131,7 +132,7 @@ def positive(values):
 @njit()
 def ascending(keys):
     """Return the positions of ``keys`` in ascending order, those of equal ones in their own: a merge sort."""
-    order, merged = everyone(keys.size), np.empty(keys.size, np.int64)
+    order, merged = everyone(keys.size), empty(keys.size, np.int64)
     width = 1
     while width < keys.size:
         for start in range(0, keys.size, 2 * width):

@@ -8,6 +8,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import combine, copy_into, squared_norm, subtract_outer
@@ -105,10 +106,10 @@ def solve(AT, conjugate, squares, Y, noise_var, max_iter, tol, X):
     state = State(
         residual=Y.copy(),
         correlations=np.dot(conjugate, Y),
-        basis=np.empty((most, L), AT.dtype),
-        triangle=np.zeros((most, most), AT.dtype),
-        gains=np.empty((most, M), AT.dtype),
-        chosen=np.empty(most, np.int64),
+        basis=empty((most, L), AT.dtype),
+        triangle=zeros((most, most), AT.dtype),
+        gains=empty((most, M), AT.dtype),
+        chosen=empty(most, np.int64),
     )
     energy = total_power(Y)
     left, floor = energy, noise_var * L * M
@@ -134,9 +135,9 @@ def solve_batch(AT, conjugate, squares, Y, noise_var, max_iter, tol):
     ‖Y - AX‖², optimality and n_iter, (T,).
     """
     T, _, M = Y.shape
-    X = np.zeros((T, AT.shape[0], M), AT.dtype)
-    objective, optimality = np.empty(T, squares.dtype), np.empty(T, squares.dtype)
-    n_iter = np.empty(T, np.int64)
+    X = zeros((T, AT.shape[0], M), AT.dtype)
+    objective, optimality = empty(T, squares.dtype), empty(T, squares.dtype)
+    n_iter = empty(T, np.int64)
     for t in range(T):
         if interrupted():
             break

@@ -6,6 +6,7 @@ also give Σ⁻¹. All is computed in double precision.
 
 import numpy as np
 
+from mmvsolvers.kernels.arrays import empty
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import (
@@ -72,7 +73,7 @@ def spectrum(AT, Y, value):
     levels, vectors = np.linalg.eigh(np.dot(rows.T, conjugated(rows)))
     adjoint = np.ascontiguousarray(np.conj(vectors.T))
     received = np.dot(adjoint, Y)
-    fits = np.empty(levels.size)
+    fits = empty(levels.size)
     for i in range(levels.size):
         levels[i] = max(levels[i], 0.0)
         fits[i] = squared_norm(received[i]) / Y.shape[1]
@@ -128,7 +129,7 @@ def solve_batch(AT, Y, floor, log_odds, upper, unit, max_iter, tol, value):
     them (T,). Returns σ², objective, optimality and n_iter, (T,).
     """
     T = Y.shape[0]
-    noise_var, objectives, optimality, n_iter = np.empty(T), np.empty(T), np.empty(T), np.empty(T, np.int64)
+    noise_var, objectives, optimality, n_iter = empty(T), empty(T), empty(T), empty(T, np.int64)
     column_norms = row_norms(AT)
     for t in range(T):
         if interrupted():
@@ -143,7 +144,7 @@ def solve_batch(AT, Y, floor, log_odds, upper, unit, max_iter, tol, value):
 @entry()
 def noise_batch(AT, Y, floor, power):
     """Return the best σ² of T problems, (T,), given their devices' powers (T, N)."""
-    noise_var = np.empty(Y.shape[0])
+    noise_var = empty(Y.shape[0])
     for t in range(Y.shape[0]):
         if interrupted():
             break
