@@ -46,7 +46,7 @@ coupled() {
         -N 100 -L 12 -M 4 -p 0.1 --noise-var 0.1 "$@"
 }
 
-coupled coupled_amp_nn single-group coupled_amp_nn-single-group --seed 1 --train-samples 19200
+coupled coupled_amp_nn single-group coupled_amp_nn-single-group --seed 1 --train-samples 38400
 coupled coupled_map_nn groups coupled_map_nn-groups
 coupled coupled_map_nn groups coupled_map_nn-groups-shared --start-pilots shared --train-samples 4800
 coupled coupled_mmse_nn single-group coupled_mmse_nn-single-group --start-pilots orthogonal --train-samples 4800 \
