@@ -13,6 +13,7 @@ from mmvsolvers.kernels.amp_mmse import posterior_activity
 from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
+from mmvsolvers.kernels.products import matmul
 from mmvsolvers.kernels.shared import real_inner, squared_norm
 
 # The share of the new sites that is taken begins with the first number, which it never exceeds. It falls by the second
@@ -42,7 +43,7 @@ State = namedtuple("State", "precision shift power")
 def whitener(AT, conjugate, state, noise_var):
     """Return C⁻¹ for C = A diag(1/p) Aᴴ + σ²I."""
     scaled = conjugate / state.precision.reshape(-1, 1)
-    C = np.dot(AT.T, scaled)
+    C = matmul(AT.T, scaled)
     for i in range(C.shape[0]):
         C[i, i] = C[i, i].real + noise_var
     return np.linalg.inv(C)
@@ -51,7 +52,7 @@ def whitener(AT, conjugate, state, noise_var):
 @njit()
 def unexplained(AT, Y, state):
     """Return what the means of the sites leave of Y."""
-    return Y - np.dot(AT.T, state.shift / state.precision.reshape(-1, 1))
+    return Y - matmul(AT.T, state.shift / state.precision.reshape(-1, 1))
 
 
 @njit()
@@ -117,8 +118,8 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
         inverse = whitener(AT, conjugate, state, noise_var)
         if interrupted():
             break
-        residual = np.dot(inverse, unexplained(AT, Y, state))
-        rows, correlations = np.dot(conjugate, inverse), np.dot(conjugate, residual)
+        residual = matmul(inverse, unexplained(AT, Y, state))
+        rows, correlations = matmul(conjugate, inverse), matmul(conjugate, residual)
         trace, left = 0.0, 0.0
         for i in range(L):
             trace += inverse[i, i].real

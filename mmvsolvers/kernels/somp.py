@@ -11,7 +11,8 @@ import numpy as np
 from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.shared import combine, copy_into, squared_norm, subtract_outer
+from mmvsolvers.kernels.products import matmul, matmul_into
+from mmvsolvers.kernels.shared import combine, squared_norm, subtract_outer
 
 # A column whose part outside the span has less than this many machine precisions of its norm is taken for dependent.
 DEPENDENT = 1e3
@@ -105,7 +106,7 @@ def solve(AT, conjugate, squares, Y, noise_var, max_iter, tol, X):
     most = min(min(L, AT.shape[0]), max_iter)
     state = State(
         residual=Y.copy(),
-        correlations=np.dot(conjugate, Y),
+        correlations=matmul(conjugate, Y),
         basis=empty((most, L), AT.dtype),
         triangle=zeros((most, most), AT.dtype),
         gains=empty((most, M), AT.dtype),
@@ -122,7 +123,7 @@ def solve(AT, conjugate, squares, Y, noise_var, max_iter, tol, X):
         left = total_power(state.residual)
         n, power = strongest(state.correlations, squares, state.chosen[:count])
     solve_triangle(count, state, X)
-    copy_into(state.correlations, np.dot(conjugate, state.residual))
+    matmul_into(state.correlations, conjugate, state.residual)
     n, power = strongest(state.correlations, squares, state.chosen[:count])
     return left, power / energy if left > floor else 0.0, count
 
