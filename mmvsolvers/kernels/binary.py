@@ -81,13 +81,13 @@ def make_state(model, M):
 
 @njit(**COUNTED)
 def rebuild(model, Y, noise_var, state):
-    """Compute Σ⁻¹, U and B of the activity as it is."""
+    """Compute Σ⁻¹, U and B of the activity as it is; return log|Σ|."""
     value = zeros(model.rows.shape[0])
     for g in range(state.active.size):
         if state.active[g]:
             for n in range(model.first[g], model.first[g + 1]):
                 value[n] = 1.0
-    rebuild_inverse(model.rows, noise_var, value, state.inverse)
+    log_det, _ = rebuild_inverse(model.rows, noise_var, value, state.inverse)
     products = matmul(conjugated(model.rows), state.inverse)
     U = matmul(products, Y)
     for n in range(U.shape[0]):
@@ -100,6 +100,7 @@ def rebuild(model, Y, noise_var, state):
             for j in range(stop - start):
                 state.B[i, start + j] = B[i, j]
     state.drift[0] = 0.0
+    return log_det
 
 
 @njit(**UNCOUNTED)
@@ -114,29 +115,18 @@ def start_from(model, Y, noise_var, active, state):
             log_prior += state.log_odds[g]
             for other in range(model.couplings.shape[0]):
                 state.log_odds[other] += model.couplings[g, other]
-    rebuild(model, Y, noise_var, state)
-    return log_prior, model.weight * log_likelihood(Y, noise_var, state.inverse)
+    log_det = rebuild(model, Y, noise_var, state)
+    return log_prior, model.weight * log_likelihood(Y, noise_var, log_det, state.inverse)
 
 
 @njit(**COUNTED)
-def log_likelihood(Y, noise_var, inverse):
+def log_likelihood(Y, noise_var, log_det, inverse):
     """Return the log-likelihood of complex data over that of silence, M log|σ²Σ⁻¹| + ‖Y‖²/σ² - tr(YᴴΣ⁻¹Y)."""
-    factor, log_det, fit = empty(inverse.shape, inverse.dtype), 0.0, 0.0
-    whitened = matmul(inverse, Y)
-    for i in range(Y.shape[0]):
-        pivot = inverse[i, i].real
-        for j in range(i):
-            entry = inverse[i, j]
-            for k in range(j):
-                entry -= factor[i, k] * np.conj(factor[j, k])
-            factor[i, j] = entry * (1.0 / factor[j, j].real)
-            pivot -= factor[i, j].real ** 2 + factor[i, j].imag ** 2
-        # exact arithmetic keeps it positive
-        pivot = max(pivot, SMALLEST_PIVOT * inverse[i, i].real)
-        factor[i, i] = np.sqrt(pivot)
-        log_det += np.log(noise_var * pivot)
+    L, M = Y.shape
+    fit, whitened = 0.0, matmul(inverse, Y)
+    for i in range(L):
         fit += squared_norm(Y[i]) / noise_var - real_inner(Y[i], whitened[i])
-    return Y.shape[1] * log_det + fit
+    return M * (L * np.log(noise_var) - log_det) + fit
 
 
 @njit(**UNCOUNTED)

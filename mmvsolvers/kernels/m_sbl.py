@@ -45,14 +45,14 @@ def largest_step(conjugate, rows, state):
 def look(AT, conjugate, Y, noise_var, state):
     """Compute Σ⁻¹, q_n = a_nᴴΣ⁻¹a_n and r_n = ‖a_nᴴΣ⁻¹Y‖²/M at the present powers.
 
-    Returns Σ, whether it may be trusted, and the largest step of a coordinate to its exact minimum, times q_n.
+    Returns log|Σ|, whether Σ may be formed, and the largest step of a coordinate to its exact minimum, times q_n.
     """
-    covariance, sound = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
+    log_det, sound = rebuild_inverse(AT, noise_var, state.gamma, state.inverse)
     if interrupted():
-        return covariance, sound, 0.0
+        return log_det, sound, 0.0
     rows = matmul(conjugate, state.inverse)
     matmul_into(state.correlations, rows, Y)
-    return covariance, sound, largest_step(conjugate, rows, state)
+    return log_det, sound, largest_step(conjugate, rows, state)
 
 
 @njit(**UNCOUNTED)
@@ -90,20 +90,20 @@ def solve(AT, conjugate, Y, noise_var, exponent, max_iter, tol, gamma, X):
     N, L = AT.shape
     q, r, growth, before = empty(N), empty(N), zeros(N), zeros(N)
     state = State(gamma, q, r, empty((L, L), AT.dtype), empty(X.shape, AT.dtype), growth, before)
-    covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
+    log_det, sound, optimality = look(AT, conjugate, Y, noise_var, state)
     done, reach = 0, REACH
     while done < max_iter and (tol == 0.0 or optimality > tol) and not interrupted():
         update(exponent, state)
         if tol > 0.0 and done % 3 == 1:
             reach = carry_on(reach, state)
         done += 1
-        covariance, sound, optimality = look(AT, conjugate, Y, noise_var, state)
+        log_det, sound, optimality = look(AT, conjugate, Y, noise_var, state)
     for n in range(N):
         for m in range(X.shape[1]):
             X[n, m] = gamma[n] * state.correlations[n, m]
     flat = Prior(zeros(N), np.full(N, np.inf))
     if sound:
-        return objective(Y, covariance, gamma, flat, state.inverse), optimality, done
+        return objective(Y, log_det, gamma, flat, state.inverse), optimality, done
     value_there, optimality = whitened_judgement(AT, Y, noise_var, gamma, flat)
     return value_there, optimality, done
 

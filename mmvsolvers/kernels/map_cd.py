@@ -17,6 +17,7 @@ import numpy as np
 from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
+from mmvsolvers.kernels.inverses import invert
 from mmvsolvers.kernels.products import blas_product, matmul, matmul_into, subtract_product
 from mmvsolvers.kernels.shared import (
     UNCOUNTED,
@@ -269,7 +270,7 @@ def weighted_rows(AT, value):
 
 @njit()
 def rebuild_inverse(AT, noise_var, value, inverse):
-    """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return Σ and whether it may be trusted.
+    """Set ``inverse`` to Σ⁻¹ = (AΓAᴴ + σ²I)⁻¹, computed in double precision; return log|Σ| and whether Σ was formed.
 
     Where the noise is lost in the rounding errors of Σ, Σ⁻¹ comes from a whitener of it instead.
     """
@@ -280,16 +281,16 @@ def rebuild_inverse(AT, noise_var, value, inverse):
         power += covariance[i, i].real
         covariance[i, i] += noise_var
     sound = power * np.finfo(np.float64).eps < ROUNDING * noise_var
-    # not where there is anything to overflow: LAPACK would raise
+    # not where there is anything to overflow
     if sound:
-        exact = np.linalg.inv(covariance)
+        log_det = invert(covariance)
     else:
-        root = whitener(rows, noise_var)
-        exact = matmul(conjugated(root).T, root)
-    for i in range(AT.shape[1]):
-        for j in range(AT.shape[1]):
-            inverse[i, j] = exact[i, j]
-    return covariance, sound
+        root, log_det = whitener(rows, noise_var), 0.0
+        for i in range(root.shape[0]):
+            log_det -= 2.0 * np.log(root[i, i].real)
+        covariance = matmul(conjugated(root).T, root)
+    copy_into(inverse, covariance)
+    return log_det, sound
 
 
 @njit()
@@ -339,13 +340,9 @@ def whitener(rows, noise_var):
 
 
 @njit()
-def objective(Y, covariance, value, prior, inverse):
+def objective(Y, log_det, value, prior, inverse):
     """Return log|Σ| + tr(Σ⁻¹YYᴴ)/M - log_odds·value, the regularised negative log-likelihood up to a constant."""
-    factor = np.linalg.cholesky(covariance)
-    log_det, fit = 0.0, 0.0
-    for i in range(Y.shape[0]):
-        log_det += 2.0 * np.log(factor[i, i].real)
-    whitened = matmul(inverse, Y)
+    fit, whitened = 0.0, matmul(inverse, Y)
     for i in range(Y.shape[0]):
         fit += real_inner(Y[i], whitened[i])
     return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value)
@@ -466,7 +463,7 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
         stalled = 0 if largest < smallest or tol == 0.0 else stalled + 1
         smallest = min(largest, smallest)
         if largest <= tol or done == max_iter or stalled == STALL:
-            covariance, sound = rebuild_inverse(AT, noise_var, state.value, state.inverse)
+            log_det, sound = rebuild_inverse(AT, noise_var, state.value, state.inverse)
             optimality = stationarity(AT, Y, column_norms, order, prior, state, scratch)
         elif tol > 0.0:
             enough = max(LIKELY_REDUCTION * largest, 0.5 * tol)
@@ -476,7 +473,7 @@ def solve(AT, Y, noise_var, column_norms, prior, max_iter, tol, value):
                 if sweep(AT, Y, column_norms, order[:n_likely], prior, state, scratch) <= enough:
                     break
     if sound:
-        value_there = objective(Y, covariance, state.value, prior, state.inverse)
+        value_there = objective(Y, log_det, state.value, prior, state.inverse)
     else:
         value_there, optimality = whitened_judgement(AT, Y, noise_var, state.value, prior)
     return value_there, optimality, done
