@@ -2,10 +2,12 @@
 
 All on one thread, but for the rows of the parallel efficiency. Every time is the median of interleaved runs, and is
 printed only after the answer reached the other's objective, computed here in double precision, to 1e-6 relative (1e-4
-for single precision). Ratios come first: they bear noise that hits all competitors alike.
+for single precision). Ratios come first: they bear noise that hits all competitors alike. Rows go to
+``results/speed.csv``; ``python -m bench.speed batch`` measures one part anew and keeps the others.
 """
 
 import csv
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -33,6 +35,7 @@ from bench.contests import (
 )
 from bench.textbook import covariance_lasso, group_lasso_bcd, map_cd
 from mmvsolvers._blas import one_thread
+from mmvsolvers.writing import write_table
 
 OUTPUT = Path(__file__).parent / "results" / "speed.csv"
 # Runs of each competitor, of those that take longer than so many seconds, and of one and two threads: other work on the
@@ -156,16 +159,23 @@ def product_rate(rows: int, inner: int, columns: int) -> float:
 
 
 def batch_rows() -> Iterator[list[Any]]:
-    """Compare AMP and ADMM with the rate of the two products that each iteration makes."""
+    """Compare AMP and ADMM with the two products that each iteration makes, side by side."""
     data = scene(1000, 150, 16, T=64)
-    # as much time goes to either product
-    limit = 2 / (1 / product_rate(1000, 150, 16) + 1 / product_rate(150, 1000, 16))
+    rng = np.random.default_rng(0)
+    X, R = rng.standard_normal((1000, 16)) + 1j, rng.standard_normal((150, 16)) + 1j
+    adjoint, ahead, pull = np.ascontiguousarray(data.A.conj().T), np.empty_like(R), np.empty_like(X)
+
+    def products() -> None:
+        for _ in range(64 * 10):
+            np.dot(adjoint, R, out=pull)
+            np.dot(data.A, X, out=ahead)
+
     for name, options in (("amp_mmse", {}), ("group_lasso_admm", {"rho": 10.0})):
         run = lambda name=name, options=options: mmv.SOLVERS[name].solve(data, max_iter=10, tol=0, **options)  # noqa: E731
-        run()
-        seconds, _ = medians(run, run)
-        rate = 64 * 10 * 16 * 1000 * 150 * 16 / seconds / 1e9
-        yield [f"{name}, batch of 64: products' rate / machine, {limit:.0f} GFLOP/s", rate / limit, 0.85, seconds]
+        for warm in (run, products):
+            warm()
+        ours, theirs = medians(run, products)
+        yield [f"{name}, batch of 64 / its products alone", theirs / ours, 0.85, ours, theirs]
 
 
 def efficiency_rows() -> Iterator[list[Any]]:
@@ -195,30 +205,43 @@ def efficiency_rows() -> Iterator[list[Any]]:
                 yield [name_of_row, alone / together / 2, goal, together, alone]
 
 
-def all_rows() -> Iterator[list[Any]]:
-    for cases in (likelihood_cases, lasso_cases):
-        yield from map(measured, cases())
-    yield from batch_rows()
+def large_rows() -> Iterator[list[Any]]:
     for contest in contests(scene(1000, 150, 16)):
         yield from contest_rows(contest, contest, "N=1000, L=150, M=16", None)
+
+
+def small_rows() -> Iterator[list[Any]]:
     for L in (12, 20):
         for contest, few in zip(contests(scene(100, L, 4, T=100)), contests(scene(100, L, 4, T=10)), strict=True):
             yield from contest_rows(contest, few, f"N=100, L={L}, M=4", 1)
-    yield from efficiency_rows()
+
+
+PARTS: dict[str, Callable[[], Iterator[list[Any]]]] = {
+    "likelihood": lambda: map(measured, likelihood_cases()),
+    "lasso": lambda: map(measured, lasso_cases()),
+    "batch": batch_rows,
+    "large": large_rows,
+    "small": small_rows,
+    "efficiency": efficiency_rows,
+}
+FIGURES = ("part", "case", "ratio", "goal", "seconds", "seconds_of_the_other")
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    rows: list[list[Any]] = []
+    wanted = sys.argv[1:] or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        sys.exit(f"parts are {', '.join(PARTS)}; got {', '.join(unknown)}")
+    kept = list(csv.DictReader(OUTPUT.open())) if OUTPUT.exists() else []
+    rows = [row for row in kept if row["part"] not in wanted]
     with one_thread():
-        for row in all_rows():
-            rows.append(row)
-            print(*row, sep="   ", flush=True)
-    with OUTPUT.open("w", newline="") as stream:
-        stream.writelines(f"# {key}: {value}\n" for key, value in conditions().items())
-        writer = csv.writer(stream)
-        writer.writerow(["case", "ratio", "goal", "seconds", "seconds_of_the_other"])
-        writer.writerows(rows)
+        for part in wanted:
+            for figures in PARTS[part]():
+                print(*figures, sep="   ", flush=True)
+                rows.append(dict(zip(FIGURES, [part, *figures], strict=False)) | conditions())
+    rows.sort(key=lambda row: list(PARTS).index(row["part"]))
+    columns = (*FIGURES, *conditions())
+    write_table(OUTPUT, columns, ([row.get(column, "") for column in columns] for row in rows))
 
 
 if __name__ == "__main__":
