@@ -122,7 +122,7 @@ def mmse_estimate(
     Examples
     --------
     >>> import numpy as np, mmvsolvers as mmv
-    >>> mmv.mmse_estimate(np.eye(2), [[3.0], [1.0]], noise_var=0.5, active=[True, False]).tolist()
+    >>> mmv.mmse_estimate(np.eye(2), [[3.0], [1.0]], noise_var=0.5, active=[True, False]).round(9).tolist()
     [[2.0], [0.0]]
     """
     batch = Batch.of(A, Y)
