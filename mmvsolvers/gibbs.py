@@ -75,7 +75,7 @@ def gibbs(
         -(log-posterior)/M along the chains, counted from that of silence, ``optimality`` the largest difference
         between the two chains' probabilities. Where they disagree, ``converged`` is False and the probabilities are
         less sure than they look. Where they agree, probabilities were as good as they claim at N = 100 and L = 8 to 20;
-        of 200,000 devices above 0.999 five were silent where 0.6 were to be expected, as another explanation, of a
+        of 200,000 devices above 0.999 four were silent where 0.6 were to be expected, as another explanation, of a
         thousandth or so, is not always found in so few sweeps. The mean of
         min(score, 1 - score) estimates the error rate without labels.
 
