@@ -285,9 +285,7 @@ def rebuild_inverse(AT, noise_var, value, inverse):
     if sound:
         log_det = invert(covariance)
     else:
-        root, log_det = whitener(rows, noise_var), 0.0
-        for i in range(root.shape[0]):
-            log_det -= 2.0 * np.log(root[i, i].real)
+        root, log_det = whitener(rows, noise_var)
         covariance = matmul(conjugated(root).T, root)
     copy_into(inverse, covariance)
     return log_det, sound
@@ -307,7 +305,7 @@ def set_inverse(AT, noise_var, value, inverse):
 
 @njit()
 def whitener(rows, noise_var):
-    """Return W, lower triangular, with WΣWᴴ = I for Σ = Σ_k rows_kᵀ rows_k* + σ²I, without ever forming Σ.
+    """Return W, lower triangular, with WΣWᴴ = I for Σ = Σ_k rows_kᵀ rows_k* + σ²I, and log|Σ|, without ever forming Σ.
 
     Rotations put one row after the other into a triangular root of Σ, so that the rounding errors are those of the
     root, whose condition number is the root of Σ's.
@@ -328,15 +326,16 @@ def whitener(rows, noise_var):
                 kept = root[j, i]
                 root[j, i] = cosine * kept + np.conj(sine) * x[j]
                 x[j] = cosine * x[j] - sine * kept
-    inverse = zeros((L, L), rows.dtype)
+    inverse, log_det = zeros((L, L), rows.dtype), 0.0
     for i in range(L):
         inverse[i, i] = 1.0 / root[i, i].real
+        log_det += 2.0 * np.log(root[i, i].real)
         for j in range(i):
             for k in range(j + 1):
                 inverse[i, k] -= root[i, j] * inverse[j, k]
         for k in range(i):
             inverse[i, k] *= inverse[i, i].real
-    return inverse
+    return inverse, log_det
 
 
 @njit()
@@ -351,14 +350,13 @@ def objective(Y, log_det, value, prior, inverse):
 @njit()
 def whitened_judgement(AT, Y, noise_var, value, prior):
     """Return the objective and the largest scaled step left, where Σ may not be trusted: see `whitener`."""
-    root = whitener(weighted_rows(AT, value), noise_var)
+    root, log_det = whitener(weighted_rows(AT, value), noise_var)
     double = empty(Y.shape, np.complex128)
     copy_into(double, Y)
     received = matmul(root, double)
-    fit, log_det, largest = 0.0, 0.0, 0.0
+    fit, largest = 0.0, 0.0
     for i in range(Y.shape[0]):
         fit += squared_norm(received[i])
-        log_det -= 2.0 * np.log(root[i, i].real)
     pilot, correlation = empty(Y.shape[0], root.dtype), empty(Y.shape[1], root.dtype)
     for n in range(value.size):
         if interrupted():
