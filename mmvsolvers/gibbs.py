@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -110,11 +111,13 @@ def gibbs(
     log_odds = np.log(prob / (1 - prob))[order[first[:-1]]]
     weight = 1.0 if batch.A.dtype.kind == "c" else 0.5
     burn_in = int(BURN_IN * max_iter)
+    sampler = _sampler_of(batch.N, first, pairs)
     score, estimate = np.empty((batch.T, first.size - 1)), np.empty((batch.T, batch.N, batch.M), np.complex128)
     level, difference = np.empty(batch.T), np.empty(batch.T)
     for problems in batch.in_noise_units(gain, sigma2):
         solve = partial(
             _sample,
+            sampler,
             np.ascontiguousarray(problems.rows[order]),
             first,
             problems.Y,
@@ -142,7 +145,15 @@ def gibbs(
     )
 
 
+def _sampler_of(N: int, first: NDArray[np.int64], pairs: NDArray[np.float64]) -> Callable[..., Any]:
+    """Return the program for single devices, for coupled ones, or for groups."""
+    single = kernels.gibbs.solve_coupled if pairs.size else kernels.gibbs.solve_devices
+    sampler: Callable[..., Any] = single if first.size - 1 == N else kernels.gibbs.solve_groups
+    return sampler
+
+
 def _sample(
+    sampler: Callable[..., Any],
     rows: NDArray[np.complex128],
     first: NDArray[np.int64],
     Y: NDArray[np.complex128],
@@ -155,7 +166,7 @@ def _sample(
     n_averaged: int,
     part: slice,
 ) -> Any:
-    return kernels.gibbs.solve_batch(
+    return sampler(
         rows,
         first,
         Y[part],

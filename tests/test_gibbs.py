@@ -78,6 +78,8 @@ def test_errs_less_than_map_and_knows_how_often():
     )
     found = mmv.gibbs(data.A, data.Y, 0.1, data.activity_prob)
     relaxed = mmv.map_cd(data.A, data.Y, 0.1, data.activity_prob).score
+    estimate = mmv.ml_mmse(data.A, data.Y, 0.1, threshold=0.3).X
+    assert mmv.mse(found.X, data.X).mean < 0.7 * mmv.mse(estimate, data.X).mean
     best = mmv.best_threshold(relaxed, data.activity)
     errors = (found.score > 0.5) != data.activity
     assert errors.mean() < 0.85 * ((relaxed > best) != data.activity).mean()

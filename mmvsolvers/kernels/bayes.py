@@ -3,7 +3,7 @@
 import numpy as np
 
 from mmvsolvers.kernels.arrays import zeros
-from mmvsolvers.kernels.binary import make_model, make_state
+from mmvsolvers.kernels.binary_groups import group_model, group_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, toggle
 from mmvsolvers.kernels.interrupts import interrupted
@@ -27,15 +27,15 @@ def add_state(model, weight, state, score, X):
             score[g] += weight
             for n in range(model.first[g], model.first[g + 1]):
                 for m in range(X.shape[1]):
-                    X[n, m] += weight * state.U[m, n]
+                    X[n, m] += weight * complex(state.U[2 * m, n], state.U[2 * m + 1, n])
 
 
 @njit()
 def solve(model, Y, noise_var, score, X):
     """Set score (G,) and X (N, M), zero so far, to the posterior probabilities and mean."""
     G = score.size
-    state = make_state(model, Y.shape[1])
-    chain = make_chain(1.0, G, model.rows.shape[0], Y.shape[1])
+    state = group_state(model, Y.shape[1])
+    chain = make_chain(1.0, G, model.rows.shape[0], 0)
     begin(model, Y, noise_var, zeros(G, np.bool_), state, chain)
     highest, total = 0.0, 1.0
     for k in range(1, 2**G):
@@ -70,7 +70,7 @@ def solve_batch(rows, first, Y, noise_var, log_odds):
     T, _, M = Y.shape
     N, G = rows.shape[0], first.size - 1
     couplings = zeros((0, 0))
-    model = make_model(rows, first, log_odds, couplings, 1.0)
+    model = group_model(rows, first, log_odds, couplings, 1.0)
     score, X = zeros((T, G)), zeros((T, N, M), np.complex128)
     for t in range(T):
         if interrupted():

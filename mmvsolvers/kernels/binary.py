@@ -4,6 +4,8 @@ Devices stand group by group; a device of its own is a group of one. With S = Σ
 log-likelihood of group g active over that of it silent, everything else as it is, is tr(Uᴴ(I ± B)⁻¹U) ∓ M log|I ± B|,
 with the upper signs while g is silent and the lower ones while it is active. U and B of all groups are kept up to date:
 a look at a group costs nothing that grows with L or N, and a flip a rank-1 update for each of its devices.
+
+What single devices and groups do differently is in modules of their own.
 """
 
 from collections import namedtuple
@@ -12,25 +14,29 @@ import numpy as np
 
 from mmvsolvers.kernels.arrays import as_real, empty, zeros
 from mmvsolvers.kernels.compiling import njit
-from mmvsolvers.kernels.map_cd import rebuild_inverse
 from mmvsolvers.kernels.products import matmul
-from mmvsolvers.kernels.shared import COUNTED, REORDER, UNCOUNTED, conjugated, real_inner, squared_norm
+from mmvsolvers.kernels.shared import COUNTED, REORDER, UNCOUNTED, real_inner, squared_norm
 
 # Σ⁻¹ is built anew where rounding errors since the last time may have moved an active device's 1 - q by this fraction.
 DRIFT = 1e-6
 # I ± B is positive definite; rounding errors must not make it look otherwise.
 SMALLEST_PIVOT = np.finfo(np.float64).eps
 
+# What is done in another way with single devices than with groups. `rebuild` computes Σ⁻¹, U and B of the activity as
+# it is and returns log|Σ|, `own` returns q_n = a_nᴴΣ⁻¹a_n, `update` puts a device's rank-1 change of Σ into all three,
+# `judge` finds conditionals for a chain, and `settle` lets it count what its visits have found.
+Kind = namedtuple("Kind", "rebuild own update judge settle")
 # What T problems share: √g_n·a_nᵀ (N, L), the real and the imaginary part of its conjugate, (L, N) with a row of zeros
 # below where L is odd, largest ‖a_n‖², the first device of every group and N behind (G + 1,), log ε/(1 - ε) of the
 # groups (G,), couplings (N, N) or (0, 0), and what the log-likelihood ratio of complex data is multiplied by: 1, or ½
 # for real data.
-Model = namedtuple("Model", "rows real imag power first log_odds couplings weight")
-# One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), U = AᴴΣ⁻¹Y as (M, N),
-# the blocks B, those of group g in its columns of (K, N), a rounding error (1,); then work space: (Σ⁻¹a_n)* of one
-# device, with a zero below where L is odd, sums of Σ⁻¹'s rows (2, 2L), the product of it with all pilots, the real and
-# the imaginary part of that (2, N), i times it, and one group's factor and whitened U.
-State = namedtuple("State", "active log_odds inverse U B drift column sums product parts turned factor whitened")
+Model = namedtuple("Model", "kind rows real imag power first log_odds couplings weight")
+# One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), the real and imaginary
+# parts of U = AᴴΣ⁻¹Y in turn, (2M, N), the blocks B, those of group g in its columns of (K, N), or real (N,) of single
+# devices, a rounding error (1,); then work space: (Σ⁻¹a_n)* of one device, with a zero below where L is odd, sums of
+# Σ⁻¹'s rows (2, 2L), the real and the imaginary part of its product with all pilots (2, N), and one group's factor and
+# whitened U.
+State = namedtuple("State", "active log_odds inverse U B drift column sums parts factor whitened")
 
 
 @njit()
@@ -43,64 +49,35 @@ def largest_power(rows):
 
 
 @njit()
-def make_model(rows, first, log_odds, couplings, weight):
+def make_model(kind, rows, first, log_odds, couplings, weight):
     """Prepare what problems share."""
     N, L = rows.shape
     real, imag = zeros((L + L % 2, N)), zeros((L + L % 2, N))
     for i in range(L):
         for n in range(N):
             real[i, n], imag[i, n] = rows[n, i].real, -rows[n, i].imag
-    return Model(rows, real, imag, largest_power(rows), first, log_odds, couplings, weight)
+    return Model(kind, rows, real, imag, largest_power(rows), first, log_odds, couplings, weight)
 
 
 @njit()
-def make_state(model, M):
-    """Allocate the state of one problem; nothing in it is set."""
+def make_state(model, M, B, K):
+    """Allocate the state of one problem, with groups of at most K devices, around B; nothing in it is set."""
     N, L = model.rows.shape
     G = model.first.size - 1
-    K = 0
-    for g in range(G):
-        K = max(K, model.first[g + 1] - model.first[g])
     dtype = model.rows.dtype
     return State(
         empty(G, np.bool_),
         empty(G),
         empty((L, L), dtype),
-        empty((M, N), dtype),
-        empty((K, N), dtype),
+        empty((2 * M, N)),
+        B,
         empty(1),
         zeros(L + L % 2, dtype),
         empty((2, 2 * L)),
-        empty(N, dtype),
         empty((2, N)),
-        empty(N, dtype),
         empty((K, K), dtype),
         empty((K, M), dtype),
     )
-
-
-@njit(**COUNTED)
-def rebuild(model, Y, noise_var, state):
-    """Compute Σ⁻¹, U and B of the activity as it is; return log|Σ|."""
-    value = zeros(model.rows.shape[0])
-    for g in range(state.active.size):
-        if state.active[g]:
-            for n in range(model.first[g], model.first[g + 1]):
-                value[n] = 1.0
-    log_det, _ = rebuild_inverse(model.rows, noise_var, value, state.inverse)
-    products = matmul(conjugated(model.rows), state.inverse)
-    U = matmul(products, Y)
-    for n in range(U.shape[0]):
-        for m in range(U.shape[1]):
-            state.U[m, n] = U[n, m]
-    for g in range(state.active.size):
-        start, stop = model.first[g], model.first[g + 1]
-        B = matmul(products[start:stop], model.rows[start:stop].T)
-        for i in range(stop - start):
-            for j in range(stop - start):
-                state.B[i, start + j] = B[i, j]
-    state.drift[0] = 0.0
-    return log_det
 
 
 @njit(**UNCOUNTED)
@@ -115,7 +92,7 @@ def start_from(model, Y, noise_var, active, state):
             log_prior += state.log_odds[g]
             for other in range(model.couplings.shape[0]):
                 state.log_odds[other] += model.couplings[g, other]
-    log_det = rebuild(model, Y, noise_var, state)
+    log_det = model.kind.rebuild(model, Y, noise_var, state)
     return log_prior, model.weight * log_likelihood(Y, noise_var, log_det, state.inverse)
 
 
@@ -129,51 +106,19 @@ def log_likelihood(Y, noise_var, log_det, inverse):
     return M * (L * np.log(noise_var) - log_det) + fit
 
 
-@njit(**UNCOUNTED)
-def whiten(B, U, start, size, sign, factor, whitened):
-    """Factor I ± B of a group into CCᴴ and put C⁻¹U into ``whitened``; return log|I ± B| and ‖C⁻¹U‖²."""
-    log_det, fit = 0.0, 0.0
-    for i in range(size):
-        for j in range(i):
-            entry = sign * B[i, start + j]
-            for k in range(j):
-                entry -= factor[i, k] * np.conj(factor[j, k])
-            factor[i, j] = entry / factor[j, j].real
-        pivot = 1.0 + sign * B[i, start + i].real
-        for k in range(i):
-            pivot -= factor[i, k].real ** 2 + factor[i, k].imag ** 2
-        # exact arithmetic keeps it positive
-        pivot = max(pivot, SMALLEST_PIVOT)
-        log_det += np.log(pivot)
-        root = np.sqrt(pivot)
-        factor[i, i] = root
-        for m in range(U.shape[0]):
-            entry = U[m, start + i]
-            for k in range(i):
-                entry -= factor[i, k] * whitened[k, m]
-            entry /= root
-            whitened[i, m] = entry
-            fit += entry.real * entry.real + entry.imag * entry.imag
-    return log_det, fit
-
-
-@njit(**UNCOUNTED)
-def solve_back(factor, size, whitened):
-    """Turn C⁻¹U into (CCᴴ)⁻¹U in place."""
-    for i in range(size - 1, -1, -1):
-        for m in range(whitened.shape[1]):
-            entry = whitened[i, m]
-            for k in range(i + 1, size):
-                entry -= np.conj(factor[k, i]) * whitened[k, m]
-            whitened[i, m] = entry / factor[i, i].real
+@njit(fastmath=REORDER, **UNCOUNTED)
+def add_multiple(real, imag, row, turned, result):
+    """Add a row times a complex number to ``result``, all as real numbers side by side, given i·row too."""
+    for k in range(result.size):
+        result[k] += real * row[k] + imag * turned[k]
 
 
 @njit(fastmath=REORDER, **UNCOUNTED)
-def add_multiple(factor, row, turned, result):
-    """Add factor·row to ``result``, given i·row too: as real numbers, side by side, they fill vector registers."""
-    real, imag = factor.real, factor.imag
-    for k in range(result.size):
-        result[k] += real * row[k] + imag * turned[k]
+def add_row(real, imag, parts, result):
+    """Add a row times a complex number to ``result``, both by their real and imaginary parts."""
+    for k in range(result.shape[1]):
+        result[0, k] += real * parts[0, k] - imag * parts[1, k]
+        result[1, k] += real * parts[1, k] + imag * parts[0, k]
 
 
 @njit(fastmath=REORDER, **UNCOUNTED)
@@ -201,12 +146,11 @@ def add_rows(scale, factors, matrix, sums):
 
 
 @njit(**UNCOUNTED)
-def update(model, Y, n, local, sign, state):
-    """Put the rank-1 change of Σ by sign·a_n a_nᴴ into Σ⁻¹, U and B."""
+def spread(model, n, sign, q, state):
+    """Put the rank-1 change of Σ by sign·a_n a_nᴴ into Σ⁻¹ and U; leave AᴴΣ⁻¹a_n/√(1 ± q_n) in the state's parts."""
     N, L = model.rows.shape
-    column, sums, product, parts, turned = state.column, state.sums, state.product, state.parts, state.turned
-    U, B = state.U, state.B
-    scale = 1.0 / np.sqrt(max(1.0 + sign * B[local, n].real, SMALLEST_PIVOT))
+    column, sums, parts, U = state.column, state.sums, state.parts, state.U
+    scale = 1.0 / np.sqrt(max(1.0 + sign * q, SMALLEST_PIVOT))
     add_rows(scale, model.rows[n], state.inverse, sums)
     for i in range(L):
         column[i] = complex(sums[0, 2 * i] + sums[1, 2 * i + 1], sums[0, 2 * i + 1] - sums[1, 2 * i])
@@ -214,28 +158,14 @@ def update(model, Y, n, local, sign, state):
         parts[0, j] = parts[1, j] = 0.0
     for i in range(0, L, 2):
         add_two_rows(np.conj(column[i]), np.conj(column[i + 1]), model.real[i : i + 2], model.imag[i : i + 2], parts)
-    for j in range(N):
-        product[j], turned[j] = complex(parts[0, j], parts[1, j]), complex(-parts[1, j], parts[0, j])
-    for m in range(U.shape[0]):
-        pull = 0.0j
-        for i in range(L):
-            pull -= sign * column[i] * Y[i, m]
-        add_multiple(pull, as_real(product), as_real(turned), as_real(U[m]))
+    # (Σ⁻¹a_n)ᴴY is the device's own U
+    for m in range(0, U.shape[0], 2):
+        add_row(-sign * scale * U[m, n], -sign * scale * U[m + 1, n], parts, U[m : m + 2])
     for i in range(L):
         sums[0, 2 * i], sums[0, 2 * i + 1] = -column[i].imag, column[i].real
     for i in range(L):
-        factor = -sign * np.conj(column[i])
-        add_multiple(factor, as_real(column[:L]), sums[0], as_real(state.inverse[i]))
-    if B.shape[0] == 1:
-        for j in range(N):
-            B[0, j] -= sign * (product[j].real ** 2 + product[j].imag ** 2)
-    else:
-        for g in range(state.active.size):
-            start, size = model.first[g], model.first[g + 1] - model.first[g]
-            for i in range(size):
-                factor = sign * product[start + i]
-                for j in range(size):
-                    B[i, start + j] -= factor * np.conj(product[start + j])
+        real, imag = -sign * column[i].real, sign * column[i].imag
+        add_multiple(real, imag, as_real(column[:L]), sums[0], as_real(state.inverse[i]))
     state.drift[0] += SMALLEST_PIVOT * model.power * squared_norm(column)
 
 
@@ -246,7 +176,7 @@ def smallest_pivot(model, state):
     for g in range(state.active.size):
         if state.active[g]:
             for n in range(model.first[g], model.first[g + 1]):
-                least = min(least, 1.0 - state.B[n - model.first[g], n].real)
+                least = min(least, 1.0 - model.kind.own(state, n, n - model.first[g]))
     return least
 
 
@@ -255,7 +185,7 @@ def flip(model, Y, noise_var, g, state):
     """Change group g from silent to active or back."""
     sign = -1.0 if state.active[g] else 1.0
     for n in range(model.first[g], model.first[g + 1]):
-        update(model, Y, n, n - model.first[g], sign, state)
+        model.kind.update(model, n, n - model.first[g], sign, state)
     state.active[g] = not state.active[g]
     for other in range(model.couplings.shape[0]):
         state.log_odds[other] += sign * model.couplings[g, other]
@@ -263,4 +193,4 @@ def flip(model, Y, noise_var, g, state):
     if state.drift[0] * (1.0 + model.power / noise_var) > DRIFT and state.drift[0] > DRIFT * smallest_pivot(
         model, state
     ):
-        rebuild(model, Y, noise_var, state)
+        model.kind.rebuild(model, Y, noise_var, state)

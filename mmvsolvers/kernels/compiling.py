@@ -12,14 +12,14 @@ from typing import Any
 
 import numba
 from llvmlite.binding import Linkage, newpassmanagers
+from numba.core import types
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, register_pass
-from numba.core.registry import cpu_target
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import AnnotateTypes, InlineOverloads, NopythonRewrites
-from numba.core.types import unliteral
 from numba.core.untyped_passes import DeadBranchPrune, InlineClosureLikes, InlineInlinables, WithLifting
 
 # Functions of more than so many characters of LLVM's assembly are never put into their callers: most of LLVM's time
@@ -217,6 +217,26 @@ def _parts_only(context: Any) -> Iterator[None]:
 
 
 @contextmanager
+def _functions_by_type(context: Any) -> Iterator[None]:
+    """Let functions be handed to functions without their addresses, with which code cannot be kept on disk.
+
+    Their types say which they are.
+    """
+    address_of = context.add_dynamic_addr
+
+    def address(builder: Any, value: int, info: str) -> Any:
+        if info == CPUDispatcher.__name__:
+            return context.get_constant_null(types.voidptr)
+        return address_of(builder, value, info)
+
+    context.add_dynamic_addr = address
+    try:
+        yield
+    finally:
+        del context.add_dynamic_addr
+
+
+@contextmanager
 def _in_haste() -> Iterator[None]:
     """Spare Numba a tenth of its time: looks for garbage among all that it makes, and comparisons of its options."""
     collecting, values = gc.isenabled(), Flags.values
@@ -251,7 +271,10 @@ class _EntryCompiler(_PartCompiler):
         return [passes]
 
     def _compile_core(self) -> Any:
-        with global_compiler_lock, _parts_only(cpu_target.target_context), _in_haste():
+        context = cpu_target.target_context
+        # what is compiled for this function has copies of the context, and the function one of before
+        by_type = (_functions_by_type(context), _functions_by_type(self.state.targetctx))
+        with global_compiler_lock, _parts_only(context), by_type[0], by_type[1], _in_haste():
             return super()._compile_core()
 
 
@@ -268,7 +291,9 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
         def of_any_number(arguments: Any, named: Any) -> Any:
             # Numba would compile once more for every constant that a variable begins with
-            return call_template([unliteral(one) for one in arguments], {key: unliteral(named[key]) for key in named})
+            return call_template(
+                [types.unliteral(one) for one in arguments], {key: types.unliteral(named[key]) for key in named}
+            )
 
         if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             return function

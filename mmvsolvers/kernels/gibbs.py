@@ -12,22 +12,14 @@ from collections import namedtuple
 import numpy as np
 
 from mmvsolvers.kernels.arrays import empty, zeros
-from mmvsolvers.kernels.binary import (
-    SMALLEST_PIVOT,
-    flip,
-    make_model,
-    make_state,
-    solve_back,
-    start_from,
-    whiten,
-)
+from mmvsolvers.kernels.binary import flip, start_from
+from mmvsolvers.kernels.binary_devices import device_model, device_state
+from mmvsolvers.kernels.binary_groups import group_model, group_state
 from mmvsolvers.kernels.compiling import entry, njit
-from mmvsolvers.kernels.elementary import exp, log
+from mmvsolvers.kernels.elementary import exp
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.shared import UNCOUNTED
 
-# Conditional means of groups of less than this probability are left out.
-NEGLIGIBLE = 1e-9
 # Conditionals are brought up to date for this many groups at a time.
 AHEAD = 32
 # Sweeps between exchanges of groups, and between sweeps of a companion, after which it and its chain may swap places.
@@ -38,10 +30,10 @@ HOT = 0.65
 STRIDE = np.uint64(0x9E3779B97F4A7C15)
 
 # A chain: the state of its random numbers, what it sees of the log-likelihood, a sweep's random numbers; flips so far,
-# and that at each group's last look (G,), the log-odds and probability found there, the visits since, their conditional
-# mean (M, N) and what of U that is, where all groups are single devices; sums of probabilities (G,) and means (M, N)
-# over the visits. `level` holds the log-posterior and the log-likelihood, from silence, the sum of the log-posterior
-# over the sweeps, and their number.
+# and that at each group's last look (G,), the log-odds and probability found there, the visits since the last flip;
+# what of U the conditional means of single devices are (N,), or those of groups, real and imaginary parts in turn
+# (2M, N); sums of probabilities (G,) and means (2M, N) over the visits. `level` holds the log-posterior and the
+# log-likelihood, from silence, the sum of the log-posterior over the sweeps, and their number.
 Chain = namedtuple(
     "Chain",
     "stream power draws flips seen odds probability visits share mean total_probability total_mean level",
@@ -76,91 +68,11 @@ def make_chain(power, G, N, M):
         zeros(G),
         zeros(G),
         empty(N),
-        zeros((M, N), np.complex128),
+        zeros((2 * M, N)),
         zeros(G),
-        zeros((M, N), np.complex128),
+        zeros((2 * M, N)),
         zeros(4),
     )
-
-
-@njit(**UNCOUNTED)
-def settle(first, start, stop, chain):
-    """Count what the visits of the groups in [start, stop) have found."""
-    probability, visits, mean, total_mean = chain.probability, chain.visits[start:stop], chain.mean, chain.total_mean
-    if first.size - 1 == mean.shape[1]:
-        add_weighted(visits, mean[:, start:stop], total_mean[:, start:stop])
-    else:
-        for g in range(start, stop):
-            if chain.visits[g] > 0.0 and probability[g] > NEGLIGIBLE:
-                for m in range(mean.shape[0]):
-                    for n in range(first[g], first[g + 1]):
-                        total_mean[m, n] += chain.visits[g] * mean[m, n]
-    for g in range(start, stop):
-        chain.total_probability[g] += chain.visits[g] * probability[g]
-        chain.visits[g] = 0.0
-
-
-@njit(**UNCOUNTED)
-def add_weighted(weights, matrix, total):
-    """Add to ``total`` the columns of ``matrix``, each times its weight."""
-    for m in range(matrix.shape[0]):
-        for n in range(weights.size):
-            total[m, n] += complex(weights[n] * matrix[m, n].real, weights[n] * matrix[m, n].imag)
-
-
-@njit(**UNCOUNTED)
-def column_powers(U, power):
-    """Set ``power`` to the squared norms of the columns of U."""
-    for n in range(power.size):
-        power[n] = 0.0
-    for m in range(U.shape[0]):
-        for n in range(power.size):
-            power[n] += U[m, n].real * U[m, n].real + U[m, n].imag * U[m, n].imag
-
-
-@njit(**UNCOUNTED)
-def judge(active, q, M, weight, log_odds, odds, probability, share):
-    """Turn ‖U‖² of single devices, in ``odds``, into log-odds; set probabilities, and E[x]/u."""
-    # one loop each: those of many arrays do not run in vector registers
-    for n in range(odds.size):
-        share[n] = 1.0 / max(1.0 + (-q[n].real if active[n] else q[n].real), SMALLEST_PIVOT)
-    for n in range(odds.size):
-        odds[n] = weight * (odds[n] * share[n] + (-M if active[n] else M) * log(share[n])) + log_odds[n]
-    for n in range(odds.size):
-        probability[n] = 1.0 / (1.0 + exp(-odds[n]))
-    for n in range(odds.size):
-        share[n] = probability[n] * (1.0 if active[n] else share[n])
-
-
-@njit(**UNCOUNTED)
-def judge_devices(model, start, stop, state, chain):
-    """Find the conditionals of the devices in [start, stop), each a group of its own."""
-    U, mean = state.U[:, start:stop], chain.mean[:, start:stop]
-    odds, share = chain.odds[start:stop], chain.share[start:stop]
-    column_powers(U, odds)
-    q, active, log_odds = state.B[0, start:stop], state.active[start:stop], state.log_odds[start:stop]
-    judge(active, q, U.shape[0], chain.power * model.weight, log_odds, odds, chain.probability[start:stop], share)
-    for m in range(mean.shape[0]):
-        for n in range(share.size):
-            mean[m, n] = complex(share[n] * U[m, n].real, share[n] * U[m, n].imag)
-
-
-@njit(**UNCOUNTED)
-def judge_group(model, g, state, chain):
-    """Find the conditional of one group."""
-    U, factor, whitened = state.U, state.factor, state.whitened
-    start, size, M = model.first[g], model.first[g + 1] - model.first[g], state.U.shape[0]
-    sign = -1.0 if state.active[g] else 1.0
-    log_det, fit = whiten(state.B, U, start, size, sign, factor, whitened)
-    z = chain.power * model.weight * (fit - sign * M * log_det) + state.log_odds[g]
-    P = 1.0 / (1.0 + exp(-z))
-    chain.odds[g], chain.probability[g] = z, P
-    if P > NEGLIGIBLE:
-        if not state.active[g]:
-            solve_back(factor, size, whitened)
-        for m in range(M):
-            for i in range(size):
-                chain.mean[m, start + i] = P * (U[m, start + i] if state.active[g] else whitened[i, m])
 
 
 @njit(**UNCOUNTED)
@@ -174,21 +86,18 @@ def outdated(seen, now):
 
 @njit(**UNCOUNTED)
 def refresh(model, start, stop, state, chain):
-    """Bring the conditionals of the groups in [start, stop) up to date, the visits since their last one settled."""
-    settle(model.first, start, stop, chain)
-    if state.B.shape[0] == 1:
-        judge_devices(model, start, stop, state, chain)
-    else:
+    """Bring the conditionals of the groups in [start, stop) up to date."""
+    # hundreds of words are handed over with state and chain: not in vain
+    if outdated(chain.seen[start:stop], chain.flips[0]):
+        model.kind.judge(model, start, stop, state, chain)
         for g in range(start, stop):
-            if chain.seen[g] != chain.flips[0]:
-                judge_group(model, g, state, chain)
-    for g in range(start, stop):
-        chain.seen[g] = chain.flips[0]
+            chain.seen[g] = chain.flips[0]
 
 
 @njit(**UNCOUNTED)
 def toggle(model, Y, noise_var, g, state, chain):
     """Flip group g, whose conditional is up to date."""
+    model.kind.settle(model, state, chain)
     gain = (chain.odds[g] - state.log_odds[g]) / chain.power
     sign = -1.0 if state.active[g] else 1.0
     chain.level[0] += sign * (gain + state.log_odds[g])
@@ -222,9 +131,7 @@ def sweep(model, Y, noise_var, state, chain):
     draw(chain.stream, chain.draws)
     while g < G and not interrupted():
         stop = min(g + AHEAD, G)
-        # hundreds of words are handed over with state and chain: not in vain
-        if outdated(chain.seen[g:stop], chain.flips[0]):
-            refresh(model, g, stop, state, chain)
+        refresh(model, g, stop, state, chain)
         g += first_change(chain.draws[g:stop], chain.probability[g:stop], state.active[g:stop], chain.visits[g:stop])
         if g < stop:
             toggle(model, Y, noise_var, g, state, chain)
@@ -332,11 +239,13 @@ def forget(state, chain):
 
 
 @njit(**UNCOUNTED)
-def swap(cold, hot):
+def swap(model, state, cold, hot):
     """Draw whether two chains change places, and let their levels do so; tell whether their states have to."""
     cold.stream[0] = step(cold.stream[0])
     if uniform(cold.stream[0]) >= exp((cold.power - hot.power) * (hot.level[1] - cold.level[1])):
         return False
+    # what its visits have found is of the state that it leaves
+    model.kind.settle(model, state, cold)
     for k in range(2):
         cold.level[k], hot.level[k] = hot.level[k], cold.level[k]
     cold.flips[0] += 1
@@ -345,38 +254,47 @@ def swap(cold, hot):
 
 
 @njit(**UNCOUNTED)
-def run(model, Y, noise_var, awake, seed, n_burn, n_sweeps, chain, hot, state, other):
-    """Run a chain and its companion; return the largest log-posterior, from silence, that the chain came across.
+def temper(model, Y, noise_var, k, state, chain, other, hot):
+    """Let the companion run, before every second sweep, and draw whether the states have to change places."""
+    if k % SWAP_PERIOD > 0:
+        return False
+    sweep(model, Y, noise_var, other, hot)
+    return swap(model, state, chain, hot)
 
-    It begins with everybody active, or where the climb from silence ends. Single devices without couplings have a
-    companion. Groups, and coupled devices, are exchanged.
+
+@njit(**UNCOUNTED)
+def relocate(model, Y, noise_var, k, state, chain, _other, _hot):
+    """Exchange two groups before every tenth sweep."""
+    if k % EXCHANGE_PERIOD == 0:
+        exchange(model, Y, noise_var, state, chain)
+    return False
+
+
+@njit(**UNCOUNTED)
+def run(mix, model, Y, noise_var, awake, seed, n_burn, n_sweeps, chain, hot, state, other):
+    """Run a chain, and perhaps its companion; return the largest log-posterior, from silence, that it came across.
+
+    It begins with everybody active, or where the climb from silence ends. ``mix`` lets it leave places that flips alone
+    keep it in, before every sweep.
     """
-    G = state.active.size
     chain.stream[0], hot.stream[0] = seed, ~seed
-    tempered = model.rows.shape[0] == G and model.couplings.shape[0] == 0
-    for g in range(G):
+    for g in range(state.active.size):
         state.active[g] = awake
     begin(model, Y, noise_var, state.active, state, chain)
     if not awake:
         climb(model, Y, noise_var, state, chain)
-    if tempered:
-        begin(model, Y, noise_var, state.active, other, hot)
+    begin(model, Y, noise_var, state.active, other, hot)
     highest = -np.inf
     for k in range(n_burn + n_sweeps):
         if interrupted():
             break
         if k == n_burn:
             forget(state, chain)
-        if tempered and k % SWAP_PERIOD == 0:
-            sweep(model, Y, noise_var, other, hot)
-            if swap(chain, hot):
-                state, other = other, state
-        elif not tempered and k % EXCHANGE_PERIOD == 0:
-            exchange(model, Y, noise_var, state, chain)
+        if mix(model, Y, noise_var, k, state, chain, other, hot):
+            state, other = other, state
         sweep(model, Y, noise_var, state, chain)
         highest = max(highest, chain.level[0])
-    # all visits are settled
-    refresh(model, 0, G, state, chain)
+    model.kind.settle(model, state, chain)
     return highest
 
 
@@ -388,44 +306,73 @@ def combine_chains(one, two, share, score, X):
         first, second = one.total_probability[g] / one.level[3], two.total_probability[g] / two.level[3]
         largest = max(largest, abs(first - second))
         score[g] = (1.0 - share) * first + share * second
+    left, right = (1.0 - share) / one.level[3], share / two.level[3]
     for n in range(X.shape[0]):
         for m in range(X.shape[1]):
-            X[n, m] = (1.0 - share) / one.level[3] * one.total_mean[m, n] + share / two.level[3] * two.total_mean[m, n]
+            real = left * one.total_mean[2 * m, n] + right * two.total_mean[2 * m, n]
+            imag = left * one.total_mean[2 * m + 1, n] + right * two.total_mean[2 * m + 1, n]
+            X[n, m] = complex(real, imag)
     return largest
 
 
 @njit(**UNCOUNTED)
-def solve(model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, state, other, score, X):
+def solve(mix, model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, state, other, score, X):
     """Solve one problem; return the mean log-posterior, from silence, and the largest difference of the chains."""
-    first = run(model, Y, noise_var, False, seeds[0], n_burn, n_sweeps, one, hot, state, other)
+    first = run(mix, model, Y, noise_var, False, seeds[0], n_burn, n_sweeps, one, hot, state, other)
     if interrupted():
         return 0.0, 0.0
-    second = run(model, Y, noise_var, True, seeds[1], n_burn, n_sweeps, two, hot, state, other)
+    second = run(mix, model, Y, noise_var, True, seeds[1], n_burn, n_sweeps, two, hot, state, other)
     # a chain that is stuck where the posterior is low counts for little
     share = 1.0 / (1.0 + exp(first - second))
     difference = combine_chains(one, two, share, score, X)
     return (1.0 - share) * one.level[2] / one.level[3] + share * two.level[2] / two.level[3], difference
 
 
-@entry()
-def solve_batch(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
-    """Solve T problems.
-
-    rows are √g_n·a_nᵀ (N, L) group by group, first (G + 1,) where each group begins, Y (T, L, M), noise_var (T,),
-    log_odds (G,), couplings (N, N) or (0, 0), seeds of the two chains. Returns score (T, G), X (T, N, M) in units of
-    √g, mean log-posterior and difference (T,).
-    """
+@njit()
+def solve_all(mix, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other):
+    """Solve T problems; return score (T, G), X (T, N, M), mean log-posterior and difference (T,)."""
     T, _, M = Y.shape
-    N, G = rows.shape[0], first.size - 1
-    model = make_model(rows, first, log_odds, couplings, weight)
+    N, G = model.rows.shape[0], model.first.size - 1
     score, X = empty((T, G)), empty((T, N, M), np.complex128)
     level, difference = empty(T), empty(T)
-    state, other = make_state(model, M), make_state(model, M)
     one, two, hot = make_chain(1.0, G, N, M), make_chain(1.0, G, N, M), make_chain(HOT, G, N, 0)
     for t in range(T):
         if interrupted():
             break
         level[t], difference[t] = solve(
-            model, Y[t], noise_var[t], seeds, n_burn, n_sweeps, one, two, hot, state, other, score[t], X[t]
+            mix, model, Y[t], noise_var[t], seeds, n_burn, n_sweeps, one, two, hot, state, other, score[t], X[t]
         )
     return score, X, level, difference
+
+
+@entry()
+def solve_devices(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
+    """Solve T problems of independent devices.
+
+    rows are √g_n·a_nᵀ (N, L), first the numbers of the devices and N behind, Y (T, L, M), noise_var (T,), log_odds
+    (N,), couplings (0, 0), seeds of the two chains. Returns score (T, N), X (T, N, M) in units of √g, mean
+    log-posterior and difference (T,).
+    """
+    model, M = device_model(rows, first, log_odds, couplings, weight), Y.shape[2]
+    state, other = device_state(model, M), device_state(model, M)
+    return solve_all(temper, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other)
+
+
+@entry()
+def solve_coupled(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
+    """Solve T problems of single devices with couplings (N, N); for the rest see ``solve_devices``."""
+    model, M = device_model(rows, first, log_odds, couplings, weight), Y.shape[2]
+    state, other = device_state(model, M), device_state(model, M)
+    return solve_all(relocate, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other)
+
+
+@entry()
+def solve_groups(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
+    """Solve T problems of groups.
+
+    rows are √g_n·a_nᵀ group by group, first (G + 1,) where each group begins, log_odds (G,), score (T, G); for the rest
+    see ``solve_devices``.
+    """
+    model, M = group_model(rows, first, log_odds, couplings, weight), Y.shape[2]
+    state, other = group_state(model, M), group_state(model, M)
+    return solve_all(relocate, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other)

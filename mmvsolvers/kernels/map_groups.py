@@ -3,7 +3,7 @@
 import numpy as np
 
 from mmvsolvers.kernels.arrays import empty, zeros
-from mmvsolvers.kernels.binary import make_model, make_state
+from mmvsolvers.kernels.binary_groups import group_model, group_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, take_out, toggle, uniform
 from mmvsolvers.kernels.interrupts import interrupted
@@ -71,8 +71,8 @@ def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
     Returns its log-posterior from silence, what a flip can still gain, and the sweeps of all orders.
     """
     G = active.size
-    state = make_state(model, Y.shape[1])
-    chain = make_chain(1.0, G, model.rows.shape[0], Y.shape[1])
+    state = group_state(model, Y.shape[1])
+    chain = make_chain(1.0, G, model.rows.shape[0], 0)
     chain.stream[0] = seed
     order = np.arange(G)
     best, gain, done = -np.inf, 0.0, 0
@@ -99,7 +99,7 @@ def solve_batch(rows, first, Y, noise_var, log_odds, couplings, seed, n_orders, 
     silence, largest gain and sweeps (T,).
     """
     T = Y.shape[0]
-    model = make_model(rows, first, log_odds, couplings, 1.0)
+    model = group_model(rows, first, log_odds, couplings, 1.0)
     active = zeros((T, first.size - 1), np.bool_)
     level, gain, n_iter = empty(T), empty(T), empty(T, np.int64)
     for t in range(T):
