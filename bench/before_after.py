@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,8 +18,8 @@ import numpy as np
 
 import mmvsolvers as mmv
 from bench.conditions import conditions
+from bench.revisions import ROOT, tree_of
 
-ROOT = Path(__file__).parents[1]
 OUTPUT = Path(__file__).parent / "results" / "before_after.csv"
 # N, L, M, T
 SCENES = ((1000, 150, 16, 2), (1000, 150, 16, 1), (100, 12, 4, 100), (100, 12, 4, 1))
@@ -122,12 +121,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--solver", action="append", choices=list(mmv.SOLVERS))
     options = parser.parse_args()
-    git = ["git", "-C", str(ROOT)]
-    revision = subprocess.run([*git, "rev-parse", options.revision], capture_output=True, text=True, check=True)
-    # The same place each time, so that what is compiled there is found again.
-    tree = Path(tempfile.gettempdir()) / f"mmvsolvers-{revision.stdout.strip()[:12]}"
-    if not tree.exists():
-        subprocess.run([*git, "worktree", "add", "--detach", str(tree), options.revision], check=True)
+    tree = tree_of(options.revision)
     rows: list[list[Any]] = []
     with Side(tree) as before, Side(ROOT) as after:
         for scene in SCENES:
