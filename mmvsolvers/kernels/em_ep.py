@@ -13,8 +13,9 @@ from mmvsolvers.kernels.amp_mmse import posterior_activity
 from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.products import matmul
-from mmvsolvers.kernels.shared import real_inner, squared_norm
+from mmvsolvers.kernels.inverses import invert
+from mmvsolvers.kernels.products import matmul, subtract_product
+from mmvsolvers.kernels.shared import REORDER, UNCOUNTED, squared_norm
 
 # The share of the new sites that is taken begins with the first number, which it never exceeds. It falls by the second
 # one where X changes more than before, down to the third, and recovers by the fourth where it changes less.
@@ -40,33 +41,54 @@ State = namedtuple("State", "precision shift power")
 
 
 @njit()
-def whitener(AT, conjugate, state, noise_var):
+def inverse_covariance(AT, conjugate, state, noise_var):
     """Return C⁻¹ for C = A diag(1/p) Aᴴ + σ²I."""
-    scaled = conjugate / state.precision.reshape(-1, 1)
+    scaled = empty(conjugate.shape, conjugate.dtype)
+    for n in range(scaled.shape[0]):
+        width = 1.0 / state.precision[n]
+        for i in range(scaled.shape[1]):
+            scaled[n, i] = width * conjugate[n, i]
     C = matmul(AT.T, scaled)
     for i in range(C.shape[0]):
         C[i, i] = C[i, i].real + noise_var
-    return np.linalg.inv(C)
+    invert(C)
+    return C
 
 
 @njit()
 def unexplained(AT, Y, state):
     """Return what the means of the sites leave of Y."""
-    return Y - matmul(AT.T, state.shift / state.precision.reshape(-1, 1))
+    means = empty(state.shift.shape, state.shift.dtype)
+    for n in range(means.shape[0]):
+        width = 1.0 / state.precision[n]
+        for m in range(means.shape[1]):
+            means[n, m] = width * state.shift[n, m]
+    left = Y.copy()
+    subtract_product(left, AT.T, means)
+    return left
 
 
-@njit()
+@njit(fastmath=REORDER, **UNCOUNTED)
+def real_part(left, right):
+    """Return the real part of Σ_i left_i right_i."""
+    total = 0.0
+    for i in range(left.size):
+        total += left[i].real * right[i].real - left[i].imag * right[i].imag
+    return total
+
+
+@njit(**UNCOUNTED)
 def visit(n, q, correlation, prior, share, state, X, score):
     """Move the site of device n, seen by a_nᴴC⁻¹(Y - Am) and q; return the squared change and norm of its row of X."""
     M = correlation.size
     p, g = state.precision[n], prior.variance[n]
     # what the other devices say of the row: mean m + correlation/q, variance as here
     variance = max(1.0 - q / p, EPS) / q
-    shrink = g / (variance + g)
+    shrink, width, scale = g / (variance + g), 1.0 / p, 1.0 / q
     energy = 0.0
     for m in range(M):
-        correlation[m] = state.shift[n, m] / p + correlation[m] / q
-        energy += correlation[m].real ** 2 + correlation[m].imag ** 2
+        correlation[m] = width * state.shift[n, m] + scale * correlation[m]
+        energy += correlation[m].real * correlation[m].real + correlation[m].imag * correlation[m].imag
     odds = np.log((1.0 - prior.activity_prob[n]) / prior.activity_prob[n])
     active, silent = posterior_activity(odds + M * np.log1p(g / variance) - shrink / variance * energy)
     spread = active * shrink * (variance + silent * shrink * energy / M)
@@ -75,26 +97,32 @@ def visit(n, q, correlation, prior, share, state, X, score):
     state.power[n] = shrink * (variance + shrink * energy / M)
     score[n] = active
     change, size = 0.0, 0.0
+    # the site's natural mean, of the cavity's
+    part = active * shrink
+    factor = part * (1.0 / variance + precision) - 1.0 / variance
     for m in range(M):
-        mean = active * shrink * correlation[m]
+        mean = part * correlation[m]
         step = mean - X[n, m]
-        shift = mean * (1.0 / variance + precision) - correlation[m] / variance
-        state.shift[n, m] += share * (shift - state.shift[n, m])
+        state.shift[n, m] += share * (factor * correlation[m] - state.shift[n, m])
         X[n, m] = mean
-        change += step.real**2 + step.imag**2
-        size += mean.real**2 + mean.imag**2
+        change += step.real * step.real + step.imag * step.imag
+        size += mean.real * mean.real + mean.imag * mean.imag
     return change, size, spread
 
 
-@njit()
+@njit(**UNCOUNTED)
 def learn(prior, learned, state, score, noise_var, floor):
     """Set what is to be learned of ε, g and σ² to what the posterior expects."""
     N = score.size
-    total = np.sum(score)
-    if learned[0]:
-        prior.activity_prob[:] = min(max(total / N, LEAST_DEVICES / N), MOST_ACTIVE)
-    if learned[1] and total > 0.0:
-        prior.variance[:] = np.dot(score, state.power) / total
+    total, power = 0.0, 0.0
+    for n in range(N):
+        total += score[n]
+        power += score[n] * state.power[n]
+    for n in range(N):
+        if learned[0]:
+            prior.activity_prob[n] = min(max(total / N, LEAST_DEVICES / N), MOST_ACTIVE)
+        if learned[1] and total > 0.0:
+            prior.variance[n] = power / total
     if learned[2]:
         prior.noise_var[0] = max(noise_var, floor)
 
@@ -115,7 +143,7 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
     share, taken = DAMPING, 1.0
     while change > tol and done < max_iter:
         noise_var = prior.noise_var[0]
-        inverse = whitener(AT, conjugate, state, noise_var)
+        inverse = inverse_covariance(AT, conjugate, state, noise_var)
         if interrupted():
             break
         residual = matmul(inverse, unexplained(AT, Y, state))
@@ -127,8 +155,7 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
         moved, size, error = 0.0, 0.0, 0.0
         for n in range(N):
             # a_nᴴC⁻¹a_n from the row a_nᴴC⁻¹
-            q = real_inner(np.conj(rows[n]), AT[n])
-            step, row, spread = visit(n, q, correlations[n], prior, share, state, X, score)
+            step, row, spread = visit(n, real_part(rows[n], AT[n]), correlations[n], prior, share, state, X, score)
             moved, size, error = moved + step, size + row, error + spread
         if done < LEARNING:
             learn(prior, learned, state, score, noise_var * (1.0 + noise_var * (left / M - trace) / L), floor)
