@@ -255,7 +255,9 @@ def swap(model, state, cold, hot):
 
 @njit(**UNCOUNTED)
 def temper(model, Y, noise_var, k, state, chain, other, hot):
-    """Let the companion run, before every second sweep, and draw whether the states have to change places."""
+    """Let the companion run, from where the chain begins and before every second sweep, and draw whether they swap."""
+    if k == 0:
+        begin(model, Y, noise_var, state.active, other, hot)
     if k % SWAP_PERIOD > 0:
         return False
     sweep(model, Y, noise_var, other, hot)
@@ -283,7 +285,6 @@ def run(mix, model, Y, noise_var, awake, seed, n_burn, n_sweeps, chain, hot, sta
     begin(model, Y, noise_var, state.active, state, chain)
     if not awake:
         climb(model, Y, noise_var, state, chain)
-    begin(model, Y, noise_var, state.active, other, hot)
     highest = -np.inf
     for k in range(n_burn + n_sweeps):
         if interrupted():
