@@ -93,10 +93,12 @@ class Side:
         return self._line()
 
 
-def compare(before: Side, after: Side, name: str, scene: tuple[int, ...], turns: int) -> list[Any] | None:
+def compare(
+    before: Side, after: Side, name: str, scene: tuple[int, ...], turns: int, max_iter: int | None
+) -> list[Any] | None:
     """Return the line of a case, or None where the revision lacks the solver."""
     solver = mmv.SOLVERS[name]
-    options = solver.example | {"max_iter": min(solver.paper_iterations or 50, 100), "tol": 0.0}
+    options = solver.example | {"max_iter": max_iter or min(solver.paper_iterations or 50, 100), "tol": 0.0}
     case = (name, scene, options)
     repeats = [side.run(*case, 0) for side in (before, after)]
     if "absent" in repeats:
@@ -119,21 +121,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("revision")
     parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--max-iter", type=int, help="in the place of the paper's iterations, or 50")
     parser.add_argument("--solver", action="append", choices=list(mmv.SOLVERS))
+    parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     tree = tree_of(options.revision)
     rows: list[list[Any]] = []
     with Side(tree) as before, Side(ROOT) as after:
         for scene in SCENES:
             for name in options.solver or mmv.SOLVERS:
-                row = compare(before, after, name, scene, options.turns)
+                row = compare(before, after, name, scene, options.turns, options.max_iter)
                 if row:
                     rows.append(row)
                     print(*row, sep="   ", flush=True)
     medians = [float(np.median([float(row[place]) for row in rows])) for place in (2, 5)]
     told = "{:.3f}, of the least times {:.3f}".format(*medians)
     print(f"median of {len(rows)} ratios: {told}")
-    with OUTPUT.open("w", newline="") as stream:
+    with options.output.open("w", newline="") as stream:
         known = conditions() | {"before": options.revision, "median of the ratios": told}
         stream.writelines(f"# {key}: {value}\n" for key, value in known.items())
         writer = csv.writer(stream)

@@ -209,10 +209,12 @@ def solve_batch(conjugate, Y, log_odds_silent, variance, group, unit, damping, p
     X = zeros((T, conjugate.shape[0], M), conjugate.dtype)
     tau2, change = empty(T, variance.dtype), empty(T, variance.dtype)
     n_iter, diverged = empty(T, np.int64), empty(T, np.bool_)
+    prior = Prior(log_odds_silent, empty(variance.size, variance.dtype), group)
     for t in range(T):
         if interrupted():
             break
-        prior = Prior(log_odds_silent, unit[t] * variance, group)
+        for n in range(variance.size):
+            prior.variance[n] = unit[t] * variance[n]
         tau2[t], change[t], n_iter[t], diverged[t] = solve(
             conjugate, Y[t], prior, damping[t], printed, X[t], max_iter, tol
         )

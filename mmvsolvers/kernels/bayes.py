@@ -3,9 +3,9 @@
 import numpy as np
 
 from mmvsolvers.kernels.arrays import zeros
-from mmvsolvers.kernels.binary_groups import group_model, group_state
+from mmvsolvers.kernels.binary_groups import group_chain, group_model, group_state
 from mmvsolvers.kernels.compiling import entry, njit
-from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, toggle
+from mmvsolvers.kernels.gibbs import begin, refresh, toggle
 from mmvsolvers.kernels.interrupts import interrupted
 
 
@@ -35,7 +35,7 @@ def solve(model, Y, noise_var, score, X):
     """Set score (G,) and X (N, M), zero so far, to the posterior probabilities and mean."""
     G = score.size
     state = group_state(model, Y.shape[1])
-    chain = make_chain(1.0, G, model.rows.shape[0], 0)
+    chain = group_chain(model, 1.0, 0)
     begin(model, Y, noise_var, zeros(G, np.bool_), state, chain)
     highest, total = 0.0, 1.0
     for k in range(1, 2**G):

@@ -34,9 +34,17 @@ Model = namedtuple("Model", "kind rows real imag power first log_odds couplings 
 # One problem: who is active (G,), the log-odds of the prior given the others (G,), Σ⁻¹ (L, L), the real and imaginary
 # parts of U = AᴴΣ⁻¹Y in turn, (2M, N), the blocks B, those of group g in its columns of (K, N), or real (N,) of single
 # devices, a rounding error (1,); then work space: (Σ⁻¹a_n)* of one device, with a zero below where L is odd, sums of
-# Σ⁻¹'s rows (2, 2L), the real and the imaginary part of its product with all pilots (2, N), and one group's factor and
-# whitened U.
-State = namedtuple("State", "active log_odds inverse U B drift column sums parts factor whitened")
+# Σ⁻¹'s rows (2, 2L), the real and the imaginary part of its product with all pilots (2, N), and what `judge` wants.
+State = namedtuple("State", "active log_odds inverse U B drift column sums parts room")
+# A chain: the state of its random numbers, what it sees of the log-likelihood, a sweep's random numbers; flips so far,
+# and that at each group's last look (G,), the log-odds and probability found there, the visits since the last flip;
+# what `judge` keeps to tell their conditional means; sums of probabilities (G,) and means (2M, N) over the visits.
+# `level` holds the log-posterior and the log-likelihood, from silence, the sum of the log-posterior over the sweeps,
+# and their number.
+Chain = namedtuple(
+    "Chain",
+    "stream power draws flips seen odds probability visits kept total_probability total_mean level",
+)
 
 
 @njit()
@@ -60,8 +68,8 @@ def make_model(kind, rows, first, log_odds, couplings, weight):
 
 
 @njit()
-def make_state(model, M, B, K):
-    """Allocate the state of one problem, with groups of at most K devices, around B; nothing in it is set."""
+def make_state(model, M, B, room):
+    """Allocate the state of one problem around B and the room that `judge` wants; nothing in it is set."""
     N, L = model.rows.shape
     G = model.first.size - 1
     dtype = model.rows.dtype
@@ -75,8 +83,27 @@ def make_state(model, M, B, K):
         zeros(L + L % 2, dtype),
         empty((2, 2 * L)),
         empty((2, N)),
-        empty((K, K), dtype),
-        empty((K, M), dtype),
+        room,
+    )
+
+
+@njit()
+def make_chain(model, power, M, kept):
+    """Allocate a chain that sees the log-likelihood times ``power``, and averages M columns of X; a companion none."""
+    G, N = model.first.size - 1, model.rows.shape[0]
+    return Chain(
+        zeros(1, np.uint64),
+        power,
+        empty(G),
+        zeros(1, np.int64),
+        zeros(G, np.int64),
+        zeros(G),
+        zeros(G),
+        zeros(G),
+        kept,
+        zeros(G),
+        zeros((2 * M, N)),
+        zeros(4),
     )
 
 

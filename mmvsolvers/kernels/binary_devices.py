@@ -1,7 +1,7 @@
 """Binary activities of single devices, all by real and imaginary parts, which fill vector registers."""
 
 from mmvsolvers.kernels.arrays import empty, zeros
-from mmvsolvers.kernels.binary import SMALLEST_PIVOT, Kind, make_model, make_state, spread
+from mmvsolvers.kernels.binary import SMALLEST_PIVOT, Kind, make_chain, make_model, make_state, spread
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.elementary import exp, log
 from mmvsolvers.kernels.map_cd import rebuild_inverse
@@ -76,7 +76,7 @@ def judge(model, start, stop, state, chain):
         state.active[start:stop],
         state.log_odds[start:stop],
     )
-    probability, share = chain.probability[start:stop], chain.share[start:stop]
+    probability, share = chain.probability[start:stop], chain.kept[start:stop]
     weigh(active, q, U.shape[0] // 2, weight, log_odds, odds, probability, share)
 
 
@@ -92,7 +92,7 @@ def count(visits, probability, share, total_probability):
 @njit(fastmath=REORDER, **UNCOUNTED)
 def settle(_, state, chain):
     """Count what the visits since the last flip have found, and be done with all conditionals."""
-    share, U, total = chain.share, state.U, chain.total_mean
+    share, U, total = chain.kept, state.U, chain.total_mean
     count(chain.visits, chain.probability, share, chain.total_probability)
     for m in range(total.shape[0]):
         for n in range(share.size):
@@ -108,4 +108,10 @@ def device_model(rows, first, log_odds, couplings, weight):
 @njit()
 def device_state(model, M):
     """Allocate the state of a problem of single devices."""
-    return make_state(model, M, empty(model.rows.shape[0]), 1)
+    return make_state(model, M, empty(model.rows.shape[0]), None)
+
+
+@njit()
+def device_chain(model, power, M):
+    """Allocate a chain of single devices, which keeps what of U their conditional means are."""
+    return make_chain(model, power, M, empty(model.rows.shape[0]))

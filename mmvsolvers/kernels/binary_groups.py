@@ -1,15 +1,19 @@
 """Binary activities of groups of devices that are active together."""
 
+from collections import namedtuple
+
 import numpy as np
 
 from mmvsolvers.kernels.arrays import empty, zeros
-from mmvsolvers.kernels.binary import SMALLEST_PIVOT, Kind, make_model, make_state, spread
+from mmvsolvers.kernels.binary import SMALLEST_PIVOT, Kind, make_chain, make_model, make_state, spread
 from mmvsolvers.kernels.compiling import njit
 from mmvsolvers.kernels.elementary import exp
 from mmvsolvers.kernels.map_cd import rebuild_inverse
 from mmvsolvers.kernels.products import matmul
 from mmvsolvers.kernels.shared import COUNTED, UNCOUNTED, conjugated
 
+# One group's factor (K, K) and whitened U (K, M), for groups of at most K devices.
+Room = namedtuple("Room", "factor whitened")
 # Conditional means of groups of less than this probability are left out.
 NEGLIGIBLE = 1e-9
 
@@ -100,26 +104,27 @@ def solve_back(factor, size, whitened):
 def put_mean(model, g, state, chain):
     """Put the conditional mean of a group into the chain, of one whose U is whitened."""
     start, size, P = model.first[g], model.first[g + 1] - model.first[g], chain.probability[g]
+    whitened, mean = state.room.whitened, chain.kept
     if not state.active[g]:
-        solve_back(state.factor, size, state.whitened)
-    for m in range(0, chain.mean.shape[0], 2):
+        solve_back(state.room.factor, size, whitened)
+    for m in range(0, mean.shape[0], 2):
         for i in range(size):
             if state.active[g]:
                 real, imag = state.U[m, start + i], state.U[m + 1, start + i]
             else:
-                real, imag = state.whitened[i, m // 2].real, state.whitened[i, m // 2].imag
-            chain.mean[m, start + i], chain.mean[m + 1, start + i] = P * real, P * imag
+                real, imag = whitened[i, m // 2].real, whitened[i, m // 2].imag
+            mean[m, start + i], mean[m + 1, start + i] = P * real, P * imag
 
 
 @njit(**UNCOUNTED)
 def judge(model, start, stop, state, chain):
     """Find the conditionals of the groups in [start, stop)."""
-    M, weight = state.whitened.shape[1], chain.power * model.weight
+    room, weight = state.room, chain.power * model.weight
     for g in range(start, stop):
         if chain.seen[g] != chain.flips[0]:
             size, sign = model.first[g + 1] - model.first[g], -1.0 if state.active[g] else 1.0
-            log_det, fit = whiten(state.B, state.U, model.first[g], size, sign, state.factor, state.whitened)
-            chain.odds[g] = weight * (fit - sign * M * log_det) + state.log_odds[g]
+            log_det, fit = whiten(state.B, state.U, model.first[g], size, sign, room.factor, room.whitened)
+            chain.odds[g] = weight * (fit - sign * room.whitened.shape[1] * log_det) + state.log_odds[g]
             chain.probability[g] = 1.0 / (1.0 + exp(-chain.odds[g]))
             if chain.probability[g] > NEGLIGIBLE:
                 put_mean(model, g, state, chain)
@@ -128,7 +133,7 @@ def judge(model, start, stop, state, chain):
 @njit(**UNCOUNTED)
 def settle(model, _, chain):
     """Count what the visits since the last flip have found."""
-    visits, probability, mean, total = chain.visits, chain.probability, chain.mean, chain.total_mean
+    visits, probability, mean, total = chain.visits, chain.probability, chain.kept, chain.total_mean
     for g in range(visits.size):
         if visits[g] > 0.0 and probability[g] > NEGLIGIBLE:
             for m in range(total.shape[0]):
@@ -150,4 +155,11 @@ def group_state(model, M):
     K = 0
     for g in range(model.first.size - 1):
         K = max(K, model.first[g + 1] - model.first[g])
-    return make_state(model, M, empty((K, model.rows.shape[0]), model.rows.dtype), K)
+    N, dtype = model.rows.shape[0], model.rows.dtype
+    return make_state(model, M, empty((K, N), dtype), Room(empty((K, K), dtype), empty((K, M), dtype)))
+
+
+@njit()
+def group_chain(model, power, M):
+    """Allocate a chain of groups, which keeps their conditional means, real and imaginary parts in turn."""
+    return make_chain(model, power, M, empty((2 * M, model.rows.shape[0])))

@@ -21,7 +21,7 @@ from mmvsolvers.kernels.shared import (
     everyone,
     gather_rows,
     positive,
-    real_inner,
+    real_product,
     squared_norm,
     subtract,
 )
@@ -82,15 +82,14 @@ def block_gradients(conjugate, rows, E, gradient):
     """Set ``gradient`` to a_nᴴEa_n for the devices of a block."""
     products = matmul(conjugate, E)
     for k in range(gradient.size):
-        # the conjugate of a_nᵀ is a_nᴴ
-        gradient[k] = real_inner(products[k], np.conj(rows[k]))
+        gradient[k] = real_product(products[k], rows[k])
 
 
 @njit()
 def residual_sweep(pilots, devices, lam, state):
     """Visit ``devices`` in order with E kept up to date; return the largest |change|·‖a_n‖⁴."""
     largest = 0.0
-    gradient, change = empty(BLOCK), empty(BLOCK)
+    gradient, change, inner = empty(BLOCK), empty(BLOCK), empty(BLOCK, pilots.rows.dtype)
     for start in range(0, devices.size, BLOCK):
         if interrupted():
             break
@@ -102,8 +101,10 @@ def residual_sweep(pilots, devices, lam, state):
             change[k] = step(n, gradient[k], pilots.squares[n], lam, state.r)
             if change[k] != 0.0:
                 largest = max(largest, abs(change[k]) * pilots.squares[n] * pilots.squares[n])
-                inner = np.dot(conjugate[k + 1 :], rows[k])
-                for i in range(inner.size):
+                others = block.size - k - 1
+                if others > 0:
+                    blas_product(conjugate[k + 1 :], rows[k], inner[:others])
+                for i in range(others):
                     p = inner[i]
                     gradient[k + 1 + i] -= (p.real * p.real + p.imag * p.imag) * change[k]
         for k in range(block.size):
@@ -195,10 +196,12 @@ def duality_gap(pilots, power, lam, state):
 def objective(pilots, sample, lam, state):
     """Return ½‖E‖² + λ Σ_n r_n, with E computed anew."""
     set_residual(pilots, sample, state)
-    fit = 0.0
+    fit, total = 0.0, 0.0
     for i in range(state.E.shape[0]):
         fit += squared_norm(state.E[i])
-    return 0.5 * fit + lam * np.sum(state.r)
+    for n in range(state.r.size):
+        total += state.r[n]
+    return 0.5 * fit + lam * total
 
 
 @njit()

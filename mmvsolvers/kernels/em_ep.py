@@ -15,7 +15,7 @@ from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.inverses import invert
 from mmvsolvers.kernels.products import matmul, subtract_product
-from mmvsolvers.kernels.shared import REORDER, UNCOUNTED, squared_norm
+from mmvsolvers.kernels.shared import UNCOUNTED, real_product, squared_norm
 
 # The share of the new sites that is taken begins with the first number, which it never exceeds. It falls by the second
 # one where X changes more than before, down to the third, and recovers by the fourth where it changes less.
@@ -66,15 +66,6 @@ def unexplained(AT, Y, state):
     left = Y.copy()
     subtract_product(left, AT.T, means)
     return left
-
-
-@njit(fastmath=REORDER, **UNCOUNTED)
-def real_part(left, right):
-    """Return the real part of Σ_i left_i right_i."""
-    total = 0.0
-    for i in range(left.size):
-        total += left[i].real * right[i].real - left[i].imag * right[i].imag
-    return total
 
 
 @njit(**UNCOUNTED)
@@ -134,7 +125,9 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
     Returns the mean squared error that is expected of X, the last relative change, and iterations done.
     """
     N, L, M = AT.shape[0], Y.shape[0], Y.shape[1]
-    state = State(1.0 / (prior.activity_prob * prior.variance), zeros((N, M), AT.dtype), zeros(N))
+    state = State(empty(N), zeros((N, M), AT.dtype), zeros(N))
+    for n in range(N):
+        state.precision[n] = 1.0 / (prior.activity_prob[n] * prior.variance[n])
     power = 0.0
     for i in range(L):
         power += squared_norm(Y[i])
@@ -155,7 +148,7 @@ def solve(AT, conjugate, Y, prior, learned, max_iter, tol, X, score):
         moved, size, error = 0.0, 0.0, 0.0
         for n in range(N):
             # a_nᴴC⁻¹a_n from the row a_nᴴC⁻¹
-            step, row, spread = visit(n, real_part(rows[n], AT[n]), correlations[n], prior, share, state, X, score)
+            step, row, spread = visit(n, real_product(rows[n], AT[n]), correlations[n], prior, share, state, X, score)
             moved, size, error = moved + step, size + row, error + spread
         if done < LEARNING:
             learn(prior, learned, state, score, noise_var * (1.0 + noise_var * (left / M - trace) / L), floor)

@@ -7,14 +7,12 @@ The posterior probabilities are Rao–Blackwellised: at every visit the conditio
 Between two flips no conditional changes, so what a visit finds is kept and counted until the next flip.
 """
 
-from collections import namedtuple
-
 import numpy as np
 
-from mmvsolvers.kernels.arrays import empty, zeros
+from mmvsolvers.kernels.arrays import empty
 from mmvsolvers.kernels.binary import flip, start_from
-from mmvsolvers.kernels.binary_devices import device_model, device_state
-from mmvsolvers.kernels.binary_groups import group_model, group_state
+from mmvsolvers.kernels.binary_devices import device_chain, device_model, device_state
+from mmvsolvers.kernels.binary_groups import group_chain, group_model, group_state
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.elementary import exp
 from mmvsolvers.kernels.interrupts import interrupted
@@ -28,16 +26,6 @@ EXCHANGE_PERIOD, SWAP_PERIOD = 10, 2
 HOT = 0.65
 # From one state of SplitMix64 to the next.
 STRIDE = np.uint64(0x9E3779B97F4A7C15)
-
-# A chain: the state of its random numbers, what it sees of the log-likelihood, a sweep's random numbers; flips so far,
-# and that at each group's last look (G,), the log-odds and probability found there, the visits since the last flip;
-# what of U the conditional means of single devices are (N,), or those of groups, real and imaginary parts in turn
-# (2M, N); sums of probabilities (G,) and means (2M, N) over the visits. `level` holds the log-posterior and the
-# log-likelihood, from silence, the sum of the log-posterior over the sweeps, and their number.
-Chain = namedtuple(
-    "Chain",
-    "stream power draws flips seen odds probability visits share mean total_probability total_mean level",
-)
 
 
 @njit(**UNCOUNTED)
@@ -53,26 +41,6 @@ def uniform(stream):
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
     return (z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@njit()
-def make_chain(power, G, N, M):
-    """Allocate a chain that sees the log-likelihood times ``power``, and averages M columns of X; a companion none."""
-    return Chain(
-        zeros(1, np.uint64),
-        power,
-        empty(G),
-        zeros(1, np.int64),
-        np.full(G, -1),
-        zeros(G),
-        zeros(G),
-        zeros(G),
-        empty(N),
-        zeros((2 * M, N)),
-        zeros(G),
-        zeros((2 * M, N)),
-        zeros(4),
-    )
 
 
 @njit(**UNCOUNTED)
@@ -330,13 +298,12 @@ def solve(mix, model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, stat
 
 
 @njit()
-def solve_all(mix, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other):
+def solve_all(mix, model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, state, other):
     """Solve T problems; return score (T, G), X (T, N, M), mean log-posterior and difference (T,)."""
     T, _, M = Y.shape
     N, G = model.rows.shape[0], model.first.size - 1
     score, X = empty((T, G)), empty((T, N, M), np.complex128)
     level, difference = empty(T), empty(T)
-    one, two, hot = make_chain(1.0, G, N, M), make_chain(1.0, G, N, M), make_chain(HOT, G, N, 0)
     for t in range(T):
         if interrupted():
             break
@@ -355,16 +322,18 @@ def solve_devices(rows, first, Y, noise_var, log_odds, couplings, weight, seeds,
     log-posterior and difference (T,).
     """
     model, M = device_model(rows, first, log_odds, couplings, weight), Y.shape[2]
+    one, two, hot = device_chain(model, 1.0, M), device_chain(model, 1.0, M), device_chain(model, HOT, 0)
     state, other = device_state(model, M), device_state(model, M)
-    return solve_all(temper, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other)
+    return solve_all(temper, model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, state, other)
 
 
 @entry()
 def solve_coupled(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
     """Solve T problems of single devices with couplings (N, N); for the rest see ``solve_devices``."""
     model, M = device_model(rows, first, log_odds, couplings, weight), Y.shape[2]
+    one, two, hot = device_chain(model, 1.0, M), device_chain(model, 1.0, M), device_chain(model, HOT, 0)
     state, other = device_state(model, M), device_state(model, M)
-    return solve_all(relocate, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other)
+    return solve_all(relocate, model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, state, other)
 
 
 @entry()
@@ -375,5 +344,6 @@ def solve_groups(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, 
     see ``solve_devices``.
     """
     model, M = group_model(rows, first, log_odds, couplings, weight), Y.shape[2]
+    one, two, hot = group_chain(model, 1.0, M), group_chain(model, 1.0, M), group_chain(model, HOT, 0)
     state, other = group_state(model, M), group_state(model, M)
-    return solve_all(relocate, model, Y, noise_var, seeds, n_burn, n_sweeps, state, other)
+    return solve_all(relocate, model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, state, other)

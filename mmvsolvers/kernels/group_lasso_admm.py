@@ -82,14 +82,14 @@ def rebalance(rho, primal, dual, C):
     """Return ρ moved towards equal residuals, with the scaled multiplier C moved along."""
     # the dual residual of the sharing form is ρ times the change of B
     factor = 1.0
-    if primal > IMBALANCE**2 * rho * rho * dual:
+    if primal > IMBALANCE * IMBALANCE * rho * rho * dual:
         factor = 2.0
-    elif rho * rho * dual > IMBALANCE**2 * primal:
+    elif rho * rho * dual > IMBALANCE * IMBALANCE * primal:
         factor = 0.5
     if factor != 1.0:
         for i in range(C.shape[0]):
             for m in range(C.shape[1]):
-                C[i, m] /= C.real.dtype.type(factor)
+                C[i, m] *= C.real.dtype.type(1.0 / factor)
     return rho * factor
 
 

@@ -23,6 +23,7 @@ from mmvsolvers.kernels.shared import (
     ascending,
     copy_into,
     everyone,
+    filled,
     gather_rows,
     positive,
     real_inner,
@@ -43,6 +44,7 @@ GROWTH = 2
 INNER_REDUCTION = 0.1
 # Anderson extrapolation combines the changes of this many successive sweeps.
 DEPTH = 5
+TINY = np.finfo(np.float64).tiny
 
 # The pilots of N devices: rows a_nᵀ and a_nᴴ (N, L), ‖a_n‖ (N,), and the Gram matrices of the blocks (N, BLOCK).
 Pilots = namedtuple("Pilots", "rows conjugate norms gram")
@@ -247,10 +249,10 @@ def certificate(conjugate, Y, lam, bound, X, R, lengths):
 def smallest_combination(gram):
     """Return w with G w ∝ 1, and its sum, by elimination in place: w / sum(w) minimises wᵀGw over sum(w) = 1."""
     # keeps the pivots positive when changes are parallel or zero
-    ridge = np.finfo(np.float64).tiny
+    ridge = TINY
     for i in range(DEPTH):
         ridge += 1e-10 * gram[i, i]
-    weights = np.ones(DEPTH)
+    weights = filled(DEPTH, 1.0, np.float64)
     for i in range(DEPTH):
         gram[i, i] += ridge
         for k in range(i):
@@ -293,7 +295,7 @@ def start_state(pilots, Y, X):
     N = X.shape[0]
     R = empty(Y.shape, Y.dtype)
     set_residual(pilots.rows, Y, X, R)
-    return State(X, R, np.full(N, np.inf, pilots.norms.dtype), zeros(N), zeros(1))
+    return State(X, R, filled(N, np.inf, pilots.norms.dtype), zeros(N), zeros(1))
 
 
 @njit()

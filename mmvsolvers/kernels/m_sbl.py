@@ -15,7 +15,7 @@ from mmvsolvers.kernels.elementary import exp, log
 from mmvsolvers.kernels.interrupts import interrupted
 from mmvsolvers.kernels.map_cd import Prior, coordinate_step, objective, rebuild_inverse, whitened_judgement
 from mmvsolvers.kernels.products import matmul, matmul_into
-from mmvsolvers.kernels.shared import UNCOUNTED, real_inner, squared_norm
+from mmvsolvers.kernels.shared import UNCOUNTED, filled, real_inner, squared_norm
 
 # How far updates are carried on at first, and at most; where the farthest was not enough, so many times farther.
 REACH, FARTHEST, FARTHER = 4.0, 64.0, 4.0
@@ -71,8 +71,9 @@ def carry_on(reach, state):
     length, change = 0.0, TINY
     for n in range(state.gamma.size):
         if state.gamma[n] * state.q[n] > NO_SAY:
-            length += state.before[n] ** 2
-            change += (state.growth[n] - state.before[n]) ** 2
+            bend = state.growth[n] - state.before[n]
+            length += state.before[n] * state.before[n]
+            change += bend * bend
     factor = min(max(np.sqrt(length / change), 1.0), reach)
     for n in range(state.gamma.size):
         ahead = 2.0 * (factor - 1.0) * state.before[n]
@@ -101,7 +102,7 @@ def solve(AT, conjugate, Y, noise_var, exponent, max_iter, tol, gamma, X):
     for n in range(N):
         for m in range(X.shape[1]):
             X[n, m] = gamma[n] * state.correlations[n, m]
-    flat = Prior(zeros(N), np.full(N, np.inf))
+    flat = Prior(zeros(N), filled(N, np.inf, np.float64))
     if sound:
         return objective(Y, log_det, gamma, flat, state.inverse), optimality, done
     value_there, optimality = whitened_judgement(AT, Y, noise_var, gamma, flat)

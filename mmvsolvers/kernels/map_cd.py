@@ -26,6 +26,7 @@ from mmvsolvers.kernels.shared import (
     conjugated,
     copy_into,
     everyone,
+    filled,
     positive,
     real_inner,
     row_norms,
@@ -53,6 +54,7 @@ LIKELY_SWEEPS = 20
 STALL = 15
 # Σ is formed where its rounding errors are at most this fraction of the noise.
 ROUNDING = 1e-6
+EPS = np.finfo(np.float64).eps
 
 # One problem's prior: real, (N,) each.
 Prior = namedtuple("Prior", "log_odds upper")
@@ -280,7 +282,7 @@ def rebuild_inverse(AT, noise_var, value, inverse):
     for i in range(AT.shape[1]):
         power += covariance[i, i].real
         covariance[i, i] += noise_var
-    sound = power * np.finfo(np.float64).eps < ROUNDING * noise_var
+    sound = power * EPS < ROUNDING * noise_var
     # not where there is anything to overflow
     if sound:
         log_det = invert(covariance)
@@ -344,7 +346,7 @@ def objective(Y, log_det, value, prior, inverse):
     fit, whitened = 0.0, matmul(inverse, Y)
     for i in range(Y.shape[0]):
         fit += real_inner(Y[i], whitened[i])
-    return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value)
+    return log_det + fit / Y.shape[1] - real_inner(prior.log_odds, value)
 
 
 @njit()
@@ -372,7 +374,7 @@ def whitened_judgement(AT, Y, noise_var, value, prior):
         q, r = squared_norm(pilot), squared_norm(correlation) / correlation.size
         d = coordinate_step(q, r, float(value[n]), float(prior.log_odds[n]), float(prior.upper[n]))
         largest = max(largest, abs(d) * q)
-    return log_det + fit / Y.shape[1] - np.dot(prior.log_odds, value), largest
+    return log_det + fit / Y.shape[1] - real_inner(prior.log_odds, value), largest
 
 
 @njit(**UNCOUNTED)
@@ -424,7 +426,7 @@ def workspace(AT, M, value):
         inverse=empty((L, L), AT.dtype),
         value=value,
         q=zeros(N, value.dtype),
-        root_r=np.full(N, np.inf, value.dtype),
+        root_r=filled(N, np.inf, value.dtype),
         seen=zeros(N),
         seen_y=zeros(N),
         moved=zeros(2),

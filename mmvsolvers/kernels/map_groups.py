@@ -3,9 +3,9 @@
 import numpy as np
 
 from mmvsolvers.kernels.arrays import empty, zeros
-from mmvsolvers.kernels.binary_groups import group_model, group_state
+from mmvsolvers.kernels.binary_groups import group_chain, group_model, group_state
 from mmvsolvers.kernels.compiling import entry, njit
-from mmvsolvers.kernels.gibbs import begin, make_chain, refresh, step, take_out, toggle, uniform
+from mmvsolvers.kernels.gibbs import begin, refresh, step, take_out, toggle, uniform
 from mmvsolvers.kernels.interrupts import interrupted
 
 
@@ -72,7 +72,7 @@ def solve(model, Y, noise_var, seed, n_orders, max_iter, active):
     """
     G = active.size
     state = group_state(model, Y.shape[1])
-    chain = make_chain(1.0, G, model.rows.shape[0], 0)
+    chain = group_chain(model, 1.0, 0)
     chain.stream[0] = seed
     order = np.arange(G)
     best, gain, done = -np.inf, 0.0, 0

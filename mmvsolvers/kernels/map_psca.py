@@ -33,7 +33,8 @@ LIKELY_PASSES = 20
 MOMENTUM = 0.6
 # It gives up after this many full passes after which the objective has not fallen beyond its rounding error.
 STALL = 3
-ROUNDING = 4.0 * np.finfo(np.float64).eps
+EPS = np.finfo(np.float64).eps
+ROUNDING = 4.0 * EPS
 
 # Where one problem stands: C⁻ᵀ and conj(C⁻¹Y) in the precision of the data, and the objective in double precision.
 Point = namedtuple("Point", "factor whitened objective")
@@ -134,7 +135,7 @@ def inverse_factor(columns, noise_var):
         panel = upper_panel(columns, noise_var, start, stop)
         corner, least = panel[start:], empty(stop - start)
         for j in range(least.size):
-            least[j] = np.finfo(np.float64).eps * corner[j, j].real
+            least[j] = EPS * corner[j, j].real
         coupled = couple(factor, panel)
         log_det += invert_corner(corner, least)
         below = matmul(corner.T, coupled)

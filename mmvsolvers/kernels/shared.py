@@ -31,6 +31,15 @@ def real_inner(left, right):
     return total
 
 
+@njit(fastmath=REORDER, **UNCOUNTED)
+def real_product(left, right):
+    """Return the real part of Σ_i left_i right_i."""
+    total = left[0].real * 0.0
+    for i in range(left.size):
+        total += left[i].real * right[i].real - left[i].imag * right[i].imag
+    return total
+
+
 @njit(**UNCOUNTED)
 def combine(factors, rows, result):
     """Set ``result`` to the combination Σ_j factors_j rows_j of the rows of a matrix."""
@@ -106,6 +115,15 @@ def conjugated(matrix):
         for j in range(matrix.shape[1]):
             target[i, j] = np.conj(matrix[i, j])
     return target
+
+
+@njit()
+def filled(N, value, dtype):
+    """Return a vector of one value."""
+    vector = empty(N, dtype)
+    for n in range(N):
+        vector[n] = value
+    return vector
 
 
 @njit()

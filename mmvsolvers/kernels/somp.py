@@ -11,7 +11,7 @@ import numpy as np
 from mmvsolvers.kernels.arrays import empty, zeros
 from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.interrupts import interrupted
-from mmvsolvers.kernels.products import matmul, matmul_into
+from mmvsolvers.kernels.products import blas_product, matmul, matmul_into
 from mmvsolvers.kernels.shared import combine, squared_norm, subtract_outer
 
 # A column whose part outside the span has less than this many machine precisions of its norm is taken for dependent.
@@ -63,8 +63,9 @@ def orthogonalise(row, k, state):
     if length <= DEPENDENT * np.finfo(row.real.dtype).eps * before:
         return False
     state.triangle[k, k] = length
+    inverse = row.real.dtype.type(1.0 / length)
     for l in range(row.size):
-        row[l] /= length
+        row[l] *= inverse
     return True
 
 
@@ -77,10 +78,13 @@ def add_column(AT, conjugate, n, k, state):
     if not orthogonalise(row, k, state):
         return False
     state.chosen[k] = n
-    adjoint = np.conj(row)
+    adjoint, products = empty(row.size, row.dtype), empty(AT.shape[0], row.dtype)
+    for l in range(row.size):
+        adjoint[l] = np.conj(row[l])
     combine(adjoint, state.residual, state.gains[k])
     subtract_outer(state.residual, row, state.gains[k])
-    subtract_outer(state.correlations, np.dot(conjugate, row), state.gains[k])
+    blas_product(conjugate, row, products)
+    subtract_outer(state.correlations, products, state.gains[k])
     return True
 
 
@@ -95,8 +99,9 @@ def solve_triangle(count, state, X):
             factor = state.triangle[i, j]
             for m in range(row.size):
                 row[m] -= factor * X[state.chosen[j], m]
+        inverse = row.real.dtype.type(1.0 / state.triangle[i, i].real)
         for m in range(row.size):
-            row[m] /= state.triangle[i, i]
+            row[m] *= inverse
 
 
 @njit()

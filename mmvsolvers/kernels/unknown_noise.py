@@ -21,7 +21,7 @@ from mmvsolvers.kernels.map_cd import (
     weighted_rows,
     workspace,
 )
-from mmvsolvers.kernels.shared import conjugated, everyone, row_norms, squared_norm
+from mmvsolvers.kernels.shared import conjugated, everyone, real_inner, row_norms, squared_norm
 
 # Halvings of an interval whose ends differ by a factor of four, until they agree to the precision.
 BISECTIONS = 54
@@ -118,7 +118,7 @@ def solve(AT, Y, floor, column_norms, prior, max_iter, tol, value):
                 order, n_likely = likely_first(order, state)
                 if sweep(AT, Y, column_norms, order[:n_likely], prior, state, scratch) <= enough:
                     break
-    return noise_var, level - np.dot(prior.log_odds, value), optimality, done
+    return noise_var, level - real_inner(prior.log_odds, value), optimality, done
 
 
 @entry()
