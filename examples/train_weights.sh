@@ -56,4 +56,4 @@ coupled coupled_mmse_nn independent coupled_mmse_nn-independent --start-prior tr
 
 # A transformer of two layers of width 64 in place of the paper's five of 128, which learn three times more slowly here.
 mmv train transformer_nn --scenario li2022 --pilots gaussian --out weights/transformer_nn-cell \
-    --U 2 --width 64 --batch-size 32 --learning-rate 0.002 --train-samples 5120
+    --U 2 --width 64 --batch-size 32 --learning-rate 0.002 --train-samples 5120 --max-epochs 80 --patience 80
