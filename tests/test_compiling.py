@@ -58,6 +58,35 @@ def test_a_damaged_cache_is_replaced(folder, kind, rubbish):
     assert call(folder)[0] == "2"
 
 
+HANDED_OVER = """
+from collections import namedtuple
+from compiling import entry, njit
+Kind = namedtuple("Kind", "name act")
+@njit()
+def double(x):
+    return 2 * x
+@njit()
+def square(x):
+    return x * x
+@njit()
+def apply(kind, function, x):
+    return kind.act(x) + function(x)
+@entry()
+def kernel(x):
+    return apply(Kind(0, double), square, x) + apply(Kind(0, square), double, x)
+"""
+
+
+def test_code_to_which_functions_are_handed_over_is_kept(folder):
+    (folder / "kernel.py").write_text(HANDED_OVER)
+    # of those that become parts of their callers nothing is left in any case
+    apart = "import compiling; compiling.LONG = 0;"
+    command = [sys.executable, "-c", apart + CALL.replace("kernel(1)", "kernel(3)")]
+    for hits in ("0", "1"):
+        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert (ran.stdout.split(), ran.stderr) == (["30", hits], "")
+
+
 def test_code_of_others_is_kept_when_a_source_changes(folder):
     (folder / "apart.py").write_text(OTHER.format(1).replace("@njit", "@entry"))
     apart = "import apart; apart.addend(); print(sum(apart.addend.stats.cache_hits.values()));"
