@@ -163,3 +163,18 @@ def test_long_and_short_functions_are_put_together(folder, long):
 def test_compiling_leaves_numba_and_the_collector_as_they_were(folder):
     before = "import gc, kernel; from numba.core.compiler import Flags; values = Flags.values; kernel.kernel(1.0);"
     assert call(folder, before + "print(gc.isenabled(), Flags.values is values);") == ["True", "True", "2", "0"]
+
+
+def test_nothing_is_handed_over_that_is_not_used(folder):
+    """Of an array's seven numbers and more, a function that reads its first entry gets one."""
+    first = "from compiling import njit\n@njit()\ndef addend(x):\n    return x[0]\n"
+    (folder / "other.py").write_text(first)
+    (folder / "kernel.py").write_text(KERNEL.replace("addend()", "addend(x)").replace("x +", "x[0] +"))
+    code = (
+        "import compiling; compiling.LONG = 0\nimport re, numpy, kernel\nprint(kernel.kernel(numpy.ones(1)))\n"
+        "[code] = kernel.kernel.inspect_llvm().values()\n"
+        "[own] = [line for line in code.splitlines() if line.startswith('define') and 'addend' in line]\n"
+        "print(len(re.findall('%', own)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert (ran.stdout.split(), ran.stderr) == (["2.0", "2"], "")

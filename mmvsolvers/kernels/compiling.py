@@ -170,6 +170,24 @@ class EntryLibrary(_Library):
         super()._optimize_final_module()
         for library in filter(_is_long, _callers_first(self)):
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._spare_arguments()
+
+    def _spare_arguments(self) -> None:
+        """Let nothing be handed over that is not used.
+
+        An array is seven numbers and more, of which few are, and a call of a function with a few tuples of arrays writes
+        hundreds.
+        """
+        if not hasattr(self._codegen, "_pass_builder"):
+            # an LLVM before 20
+            return
+        for function in self._final_module.functions:
+            # what others than this module may call keeps its arguments
+            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                function.linkage = Linkage.internal
+        passes = newpassmanagers.create_new_module_pass_manager()
+        passes.add_dead_arg_elimination_pass()
+        passes.run(self._final_module, self._codegen._pass_builder())
 
 
 def _is_long(library: Any) -> bool:
