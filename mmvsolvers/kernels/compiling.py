@@ -175,8 +175,7 @@ class EntryLibrary(_Library):
     def _spare_arguments(self) -> None:
         """Let nothing be handed over that is not used.
 
-        An array is seven numbers and more, of which few are, and a call of a function with a few tuples of arrays writes
-        hundreds.
+        An array is seven numbers and more, of which few are, and a call with a few tuples of arrays writes hundreds.
         """
         if not hasattr(self._codegen, "_pass_builder"):
             # an LLVM before 20
