@@ -29,8 +29,8 @@ class Samples:
         Of everything random.
     """
 
-    n_train: int = 50
-    n_test: int = 75
+    n_train: int = 25
+    n_test: int = 40
     n_draws: int = 8
     seed: int = 0
 

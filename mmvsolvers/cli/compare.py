@@ -49,8 +49,8 @@ def compare(
         ),
     ] = None,
     n_draws: PilotDraws = 8,
-    n_test: TestSamples = 75,
-    n_train: TrainSamples = 50,
+    n_test: TestSamples = 40,
+    n_train: TrainSamples = 25,
     until_errors: Annotated[
         int | None,
         typer.Option(
