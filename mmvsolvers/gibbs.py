@@ -147,8 +147,8 @@ def gibbs(
 
 def _sampler_of(N: int, first: NDArray[np.int64], pairs: NDArray[np.float64]) -> Callable[..., Any]:
     """Return the program for single devices, for coupled ones, or for groups."""
-    single = kernels.gibbs.solve_coupled if pairs.size else kernels.gibbs.solve_devices
-    sampler: Callable[..., Any] = single if first.size - 1 == N else kernels.gibbs.solve_groups
+    single = kernels.gibbs.coupled_batch if pairs.size else kernels.gibbs.devices_batch
+    sampler: Callable[..., Any] = single if first.size - 1 == N else kernels.gibbs.groups_batch
     return sampler
 
 

@@ -314,7 +314,7 @@ def solve_all(mix, model, Y, noise_var, seeds, n_burn, n_sweeps, one, two, hot, 
 
 
 @entry()
-def solve_devices(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
+def devices_batch(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
     """Solve T problems of independent devices.
 
     rows are √g_n·a_nᵀ (N, L), first the numbers of the devices and N behind, Y (T, L, M), noise_var (T,), log_odds
@@ -328,8 +328,8 @@ def solve_devices(rows, first, Y, noise_var, log_odds, couplings, weight, seeds,
 
 
 @entry()
-def solve_coupled(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
-    """Solve T problems of single devices with couplings (N, N); for the rest see ``solve_devices``."""
+def coupled_batch(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
+    """Solve T problems of single devices with couplings (N, N); for the rest see ``devices_batch``."""
     model, M = device_model(rows, first, log_odds, couplings, weight), Y.shape[2]
     one, two, hot = device_chain(model, 1.0, M), device_chain(model, 1.0, M), device_chain(model, HOT, 0)
     state, other = device_state(model, M), device_state(model, M)
@@ -337,11 +337,11 @@ def solve_coupled(rows, first, Y, noise_var, log_odds, couplings, weight, seeds,
 
 
 @entry()
-def solve_groups(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
+def groups_batch(rows, first, Y, noise_var, log_odds, couplings, weight, seeds, n_burn, n_sweeps):
     """Solve T problems of groups.
 
     rows are √g_n·a_nᵀ group by group, first (G + 1,) where each group begins, log_odds (G,), score (T, G); for the rest
-    see ``solve_devices``.
+    see ``devices_batch``.
     """
     model, M = group_model(rows, first, log_odds, couplings, weight), Y.shape[2]
     one, two, hot = group_chain(model, 1.0, M), group_chain(model, 1.0, M), group_chain(model, HOT, 0)

@@ -310,7 +310,7 @@ def whitener(rows, noise_var):
     """Return W, lower triangular, with WΣWᴴ = I for Σ = Σ_k rows_kᵀ rows_k* + σ²I, and log|Σ|, without ever forming Σ.
 
     Rotations put one row after the other into a triangular root of Σ, so that the rounding errors are those of the
-    root, whose condition number is the root of Σ's.
+    root, whose condition number is the root of Σ's. The rows are overwritten.
     """
     L = rows.shape[1]
     root = zeros((L, L), rows.dtype)
@@ -319,7 +319,7 @@ def whitener(rows, noise_var):
     for k in range(rows.shape[0]):
         if interrupted():
             break
-        x = rows[k].copy()
+        x = rows[k]
         for i in range(L):
             diagonal = root[i, i].real
             length = np.sqrt(diagonal * diagonal + x[i].real * x[i].real + x[i].imag * x[i].imag)
