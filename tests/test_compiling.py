@@ -181,3 +181,16 @@ def test_nothing_is_handed_over_that_is_not_used(folder):
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert (ran.stdout.split(), ran.stderr) == (["2.0", "2"], "")
+
+
+def test_functions_of_others_call_those_of_numba_that_kernels_call(folder):
+    """A part of a kernel is whole where it is put into code that is not of kernels."""
+    code = (
+        "import compiling, numba, numpy; compiling.LONG = 0\n"
+        "def product(x): return numpy.dot(x, x)[0, 0] + x.sum()\n"
+        "x = 2.0 * numpy.eye(3)\n"
+        "print(compiling.entry()(product)(x), numba.njit(product)(x))"
+    )
+    (folder / "both.py").write_text(code)
+    ran = subprocess.run([sys.executable, "both.py"], cwd=folder, capture_output=True, text=True)
+    assert (ran.stdout.split(), ran.stderr) == (["10.0", "10.0"], "")

@@ -101,9 +101,20 @@ class _Library(JITCodeLibrary):
     part of its caller's loops stands apart here until it is put together.
     """
 
+    # Whether code is being put together here, and not by Numba for a function of others.
+    at_work = False
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.called: list[Any] = []
+
+    def finalize(self) -> None:
+        """Put the code together, of the parts what is their own."""
+        before, _Library.at_work = _Library.at_work, True
+        try:
+            super().finalize()
+        finally:
+            _Library.at_work = before
 
     def add_linking_library(self, library: Any) -> None:
         """Take in the code of a function that this one calls, if it is short."""
@@ -157,6 +168,18 @@ class PartLibrary(_Library):
         self._finalize_dynamic_globals()
         self._finalized = True
 
+    def _get_module_for_linking(self) -> Any:
+        own = super()._get_module_for_linking()
+        return own if _Library.at_work else self._with_all_below
+
+    @cached_property
+    def _with_all_below(self) -> Any:
+        """The code with what stands apart from it: a function of Numba's may be called by other people's, too."""
+        module = super()._get_module_for_linking().clone()
+        for library in filter(_is_long, _callers_first(self)[1:]):
+            module.link_in(super(PartLibrary, library)._get_module_for_linking(), preserve=True)
+        return module
+
     def get_pointer_to_function(self, name: str) -> int:
         """Return the null pointer."""
         self._ensure_finalized()
@@ -181,9 +204,9 @@ class EntryLibrary(_Library):
             # an LLVM before 20
             return
         for function in self._final_module.functions:
-            # what others than this module may call keeps its arguments
+            # what Python calls keeps its arguments
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
-                function.linkage = Linkage.internal
+                function.linkage = Linkage.private
         passes = newpassmanagers.create_new_module_pass_manager()
         passes.add_dead_arg_elimination_pass()
         passes.run(self._final_module, self._codegen._pass_builder())
