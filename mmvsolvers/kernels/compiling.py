@@ -204,7 +204,7 @@ class EntryLibrary(_Library):
             # an LLVM before 20
             return
         for function in self._final_module.functions:
-            # what Python calls keeps its arguments
+            # private, as Numba's engine takes an internal function for any other of its name; what Python calls stays
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = Linkage.private
         passes = newpassmanagers.create_new_module_pass_manager()
