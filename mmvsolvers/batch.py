@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.prepared_pilots import Pilots
-from mmvsolvers.result import SolverResult
-from mmvsolvers.scores import row_scores
+from mmvsolvers.prepared_pilots import Pilots, as_prepared
+from mmvsolvers.result import SolverResult, row_scores
 from mmvsolvers.units import ORDINARY, Units, are_ordinary, exponents, fits, largest, power_exponents, rescaled
-from mmvsolvers.validation import Range, as_array, as_per_device, as_precise, as_prepared, as_real, refuse_infinite
+from mmvsolvers.validation import Range, as_array, as_per_device, as_precise, as_real, refuse_infinite
 
+# AᴴY is computed for as many problems at a time as have this many entries together.
+MATCHED_ENTRIES = 2**18
 # Amplitudes may be so many times the noise's: kernels multiply up to four of them in double precision.
 LARGEST_TO_NOISE = 2.0**232
 
@@ -304,6 +305,20 @@ class Batch:
                 f"got entries up to {np.abs(array).max():.2g}"
             )
         return start
+
+    def mean_power(self) -> NDArray[np.float64]:
+        """Return the mean power of an entry of Y, (T,), in double precision: the noise variance if nobody is active."""
+        parts = self.Y.reshape(self.T, -1).view(self.real_dtype).astype(np.float64)
+        power: NDArray[np.float64] = np.sum(parts**2, axis=1) / self.Y[0].size
+        return power
+
+    def matched_powers(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+        """Yield ‖(AᴴY)_n‖²/M of a few problems at a time: which they are, and their powers (..., N)."""
+        adjoint = self.pilots.adjoint
+        few = max(1, MATCHED_ENTRIES // (self.N * self.M))
+        for start in range(0, self.T, few):
+            part = slice(start, start + few)
+            yield part, row_scores(adjoint @ self.Y[part])
 
     def result(
         self,

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.validation import as_group_size, as_pilots
+from mmvsolvers.prepared_pilots import as_pilots
+from mmvsolvers.validation import as_group_size
 
 # Entries of AᴴA held at a time: 64 MB in complex128.
 _TILE_ENTRIES = 2**22

@@ -11,7 +11,6 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import in_turn, on_threads, solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.scores import matched_powers, mean_power
 from mmvsolvers.validation import NON_NEGATIVE, as_count, as_scalar, is_estimated
 
 # The largest N whose N×N Gram matrix is kept, once for the whole batch: 128 MiB in double precision.
@@ -83,7 +82,7 @@ def covariance_lasso(
     estimated = is_estimated(noise_var)
     if estimated:
         # what it is where r is zero
-        sigma2: NDArray[np.floating] = mean_power(batch)
+        sigma2: NDArray[np.floating] = batch.mean_power()
         noise = np.stack([sigma2, np.zeros(batch.T), np.full(batch.T, np.inf)], axis=1)
     else:
         sigma2 = batch.per_problem("noise_var", noise_var, NON_NEGATIVE, unit=(0, 2))
@@ -133,6 +132,6 @@ def covariance_lasso(
 
 def default_lam(batch: Batch, squares: NDArray[np.floating], noise_var: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return ``DEFAULT_LAM_FRACTION`` of max_n a_nᴴ(YYᴴ/M - σ²I)a_n for every problem, (T,), or 0 if that is less."""
-    largest = [(power - np.outer(noise_var[part], squares)).max(axis=1) for part, power in matched_powers(batch)]
+    largest = [(power - np.outer(noise_var[part], squares)).max(axis=1) for part, power in batch.matched_powers()]
     lams: NDArray[np.floating] = DEFAULT_LAM_FRACTION * np.maximum(np.concatenate(largest), 0)
     return lams.astype(batch.real_dtype)

@@ -9,7 +9,6 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult, warn_about
-from mmvsolvers.scores import mean_power
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, PROBABILITY, as_count, as_scalar, is_estimated
 
 # What is learned starts from the activity that half the pilot length would bear, and from noise of this share of Y.
@@ -134,7 +133,7 @@ def _start(
         prob = np.full(batch.N, min(0.5 * batch.A.shape[0] / batch.N, 0.5))
     else:
         prob = batch.per_device("activity_prob", activity_prob, PROBABILITY).astype(np.float64)
-    power = mean_power(batch)
+    power = batch.mean_power()
     sigma2 = NOISE_SHARE * power
     if not learned[2]:
         sigma2 = batch.per_problem("noise_var", noise_var, POSITIVE, unit=(0, 2)).astype(np.float64)

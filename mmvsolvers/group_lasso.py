@@ -11,16 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmvsolvers.batch import Batch
 from mmvsolvers.groups import by_group
-from mmvsolvers.prepared_pilots import Pilots
-from mmvsolvers.result import SolverResult
-from mmvsolvers.scores import matched_powers, row_scores
+from mmvsolvers.prepared_pilots import Pilots, as_prepared
+from mmvsolvers.result import SolverResult, row_scores
 from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
     as_array,
     as_groups,
     as_per_device,
-    as_prepared,
     refuse_other_words,
 )
 
@@ -278,7 +276,7 @@ def penalty_parameter(
 
 
 def _lambda_max(batch: Batch, blocks: Blocks | None) -> NDArray[np.floating]:
-    powers = (power if blocks is None else blocks.sums(power) for _, power in matched_powers(batch))
+    powers = (power if blocks is None else blocks.sums(power) for _, power in batch.matched_powers())
     largest = np.concatenate([power.max(axis=1) for power in powers])
     lengths: NDArray[np.floating] = np.sqrt(batch.M * largest)
     return lengths.astype(batch.real_dtype)

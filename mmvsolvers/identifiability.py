@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmvsolvers.prepared_pilots import as_pilots
 from mmvsolvers.thresholds import as_activity
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_count, as_generator, as_pilots, as_real, as_scalar
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_count, as_generator, as_real, as_scalar
 
 # Directions of unit size that the covariance shows this weakly are not seen: rounding errors are a millionth of it.
 _UNSEEN = 1e-9

@@ -13,7 +13,6 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import on_threads, solve_in_parts
 from mmvsolvers.batch import Batch
 from mmvsolvers.result import SolverResult
-from mmvsolvers.scores import mean_power
 from mmvsolvers.validation import (
     NON_NEGATIVE,
     POSITIVE,
@@ -235,7 +234,7 @@ def likeliest_noise(batch: Batch, power: NDArray[np.floating]) -> NDArray[np.flo
 
 def _for_unknown_noise(problem: Batch) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
     """Return Aᵀ and Y in double precision, and the least σ² of every problem, (T,)."""
-    power = mean_power(problem)
+    power = problem.mean_power()
     if not power.all():
         raise ValueError(f"noise_var cannot be estimated where Y is zero, as in problem {np.argmin(power)}")
     AT, Y = problem.pilots.rows(np.complex128), np.ascontiguousarray(problem.Y, np.complex128)

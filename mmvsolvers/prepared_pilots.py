@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mmvsolvers.units import exponents, largest, rescaled
+from mmvsolvers.validation import as_precise, refuse_infinite
 
 Made = TypeVar("Made")
 
@@ -59,14 +60,12 @@ class Pilots:
     _kept: dict[Any, Any]
 
     def __init__(self, A: ArrayLike) -> None:
-        from mmvsolvers.validation import as_prepared
-
         self.array = np.array(as_prepared("A", A).array, order="C")
         self._kept = {}
 
     @classmethod
     def of(cls, A: NDArray[np.inexact]) -> Pilots:
-        """Prepare a matrix, without a copy unless its layout asks for one; see ``validation.as_prepared``."""
+        """Prepare a matrix, without a copy unless its layout asks for one; see `as_prepared`."""
         found = cls.__new__(cls)
         # Read-only arrays are another type to numba: compiled for once more, and rounded in another order.
         found.array, found._kept = np.require(A, A.dtype.newbyteorder("="), ("C", "W")), {}
@@ -162,3 +161,25 @@ class Pilots:
         """Return ‖a_n‖² in the real precision of a complex one, (N,)."""
         rows = self.rows(dtype)
         return self.keep(("squares", np.dtype(dtype)), lambda: (rows.real**2 + rows.imag**2).sum(axis=1))
+
+
+def as_pilots(name: str, value: ArrayLike) -> NDArray[np.inexact]:
+    """Return a pilot matrix of shape (L, N) with no zero column; that of ``Pilots`` as it is, checked before."""
+    return as_prepared(name, value).array
+
+
+def as_prepared(name: str, value: ArrayLike) -> Pilots:
+    """Return pilots that keep what is computed of them, for this call or, where the user prepared them, for all."""
+    if isinstance(value, Pilots):
+        return value
+    A = as_precise(name, value)
+    if A.ndim != 2 or 0 in A.shape:
+        raise ValueError(f"{name} must have shape (L, N) with L, N >= 1; got {A.shape}")
+    pilots = Pilots.of(A)
+    least, most = pilots.extremes
+    if not most < np.inf:
+        refuse_infinite(name, A)
+    if not least > 0:
+        zero = np.flatnonzero(pilots.sizes == 0)
+        raise ValueError(f"{name} must have no zero column; got zero column(s) {zero[:5].tolist()}")
+    return pilots

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmvsolvers.data import MMVData
-from mmvsolvers.result import SolverResult
-from mmvsolvers.scores import row_scores
+from mmvsolvers.result import SolverResult, row_scores
 from mmvsolvers.validation import did_you_mean
 
 ENTRY_POINTS = "mmvsolvers.solvers"

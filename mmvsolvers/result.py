@@ -47,6 +47,11 @@ class DivergenceWarning(UserWarning):
     """
 
 
+def row_scores(X: NDArray[np.inexact]) -> NDArray[np.floating]:
+    """Return ‖X_n‖²/M for X of shape (..., N, M): the scores of a solver that estimates signals alone."""
+    return np.asarray(np.vecdot(X, X).real / X.real.dtype.type(X.shape[-1]))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SolverResult:
     """The estimates of one solver for a batch of problems with leading axes ``...``.

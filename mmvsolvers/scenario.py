@@ -13,6 +13,7 @@ from mmvsolvers.channels import ChannelModel, Rayleigh
 from mmvsolvers.data import MMVData
 from mmvsolvers.normal import complex_normal
 from mmvsolvers.pilots import PILOTS, draw_pilots
+from mmvsolvers.prepared_pilots import as_pilots
 from mmvsolvers.validation import (
     DECIBELS,
     NON_NEGATIVE,
@@ -22,7 +23,6 @@ from mmvsolvers.validation import (
     as_choice,
     as_count,
     as_generator,
-    as_pilots,
     as_real,
     as_scalar,
     missing_methods,

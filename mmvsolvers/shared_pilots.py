@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from mmvsolvers.map_cd import map_cd
 from mmvsolvers.normal import complex_normal
 from mmvsolvers.pilots import draw_pilots
+from mmvsolvers.prepared_pilots import as_pilots
 from mmvsolvers.result import SolverResult
 from mmvsolvers.validation import (
     POSITIVE,
@@ -19,7 +20,6 @@ from mmvsolvers.validation import (
     as_generator,
     as_labels,
     as_per_device,
-    as_pilots,
     check_constant,
 )
 

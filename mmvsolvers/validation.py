@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.prepared_pilots import Pilots
-
 PRECISIONS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.complex64, np.complex128))
 # What is said in the place of a number that is to be estimated.
 ESTIMATE = "estimate"
@@ -67,28 +65,6 @@ def as_precise(name: str, value: ArrayLike) -> NDArray[np.inexact]:
         wanted = ", ".join(t.name for t in PRECISIONS)
         raise TypeError(f"{name} must have one of the dtypes {wanted}; got {array.dtype.name}")
     return array
-
-
-def as_pilots(name: str, value: ArrayLike) -> NDArray[np.inexact]:
-    """Return a pilot matrix of shape (L, N) with no zero column; that of ``Pilots`` as it is, checked before."""
-    return as_prepared(name, value).array
-
-
-def as_prepared(name: str, value: ArrayLike) -> Pilots:
-    """Return pilots that keep what is computed of them, for this call or, where the user prepared them, for all."""
-    if isinstance(value, Pilots):
-        return value
-    A = as_precise(name, value)
-    if A.ndim != 2 or 0 in A.shape:
-        raise ValueError(f"{name} must have shape (L, N) with L, N >= 1; got {A.shape}")
-    pilots = Pilots.of(A)
-    least, most = pilots.extremes
-    if not most < np.inf:
-        refuse_infinite(name, A)
-    if not least > 0:
-        zero = np.flatnonzero(pilots.sizes == 0)
-        raise ValueError(f"{name} must have no zero column; got zero column(s) {zero[:5].tolist()}")
-    return pilots
 
 
 def as_scalar(name: str, value: Any, admissible: Range) -> float:

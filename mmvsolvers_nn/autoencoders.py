@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mmvsolvers.validation import as_pilots
+from mmvsolvers.prepared_pilots import as_pilots
 from mmvsolvers_nn.functional import Recovery
 from mmvsolvers_nn.layers import (
     AMP,

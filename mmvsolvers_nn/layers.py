@@ -12,8 +12,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from mmvsolvers.prepared_pilots import as_pilots
 from mmvsolvers.thresholds import best_threshold
-from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_pilots, as_scalar
+from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_scalar
 from mmvsolvers_nn.functional import Recovery, amp_mmse, group_lasso_admm, map_cd
 
 # Makes a user's own correction network of the numbers of features that it takes and gives.

@@ -24,7 +24,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from mmvsolvers.validation import as_count, as_pilots
+from mmvsolvers.prepared_pilots import as_pilots
+from mmvsolvers.validation import as_count
 from mmvsolvers_nn.autoencoders import AutoEncoder, encoder_of, support_decoder
 from mmvsolvers_nn.layers import ApproximationPart, Covariance, Network
 

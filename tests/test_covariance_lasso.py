@@ -57,7 +57,7 @@ def test_agrees_with_a_convex_solver(problem):
 
 @pytest.mark.parametrize("entries", [1, 2**18], ids=["one problem at a time", "all at once"])
 def test_default_lam_is_a_tenth_of_what_silences_all(problem, monkeypatch, entries):
-    monkeypatch.setattr("mmvsolvers.scores.ENTRIES", entries)
+    monkeypatch.setattr("mmvsolvers.batch.MATCHED_ENTRIES", entries)
     A, Y, _ = problem
     b = np.array([oracles.covariance_lasso_parts(A, Y_t, 0.1)[2] for Y_t in Y])
     found, wanted = (mmv.covariance_lasso(A, Y, lam, noise_var=0.1).score for lam in (None, b.max(axis=1) / 10))
