@@ -93,7 +93,9 @@ class IndependentActivity:
         as_count("N", N)
         if self.ratio == 1:
             return np.full(N, float(self.p))
-        return np.repeat(self._halves(), as_group_size(N, 2))
+        if as_count("N", N) % 2:
+            raise ValueError(f"N must be even where ratio parts the devices into two halves; got {N}")
+        return np.repeat(self._halves(), N // 2)
 
     def _halves(self) -> tuple[float, float]:
         return 2 * self.p * self.ratio / (1 + self.ratio), 2 * self.p / (1 + self.ratio)

@@ -14,6 +14,8 @@ from mmvsolvers.thresholds import as_activity
 from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_scalar
 
 PRIORS = ("independent", "groups", "pairs")
+# Differences of log-likelihoods below this share of them are rounding errors.
+_ROUNDING = 1e-12
 # Of the cross-validation: consecutive parts of the logs, since samples close in time may be alike.
 _FOLDS = 2
 
@@ -134,6 +136,8 @@ def fit_activity_prior(
     if active.ndim != 2 or active.shape[0] < 4:
         raise ValueError(f"logs must have shape (T, N) with T >= 4; got {active.shape}")
     added = as_scalar("smoothing", smoothing, POSITIVE)
+    if (len(active) + added) / (len(active) + 2 * added) == 1.0:
+        raise ValueError(f"smoothing must not be lost beside {len(active)} samples; got {added:g}")
     correlation = as_scalar("group_correlation", group_correlation, FRACTION)
     weight = as_scalar("penalty", penalty, NON_NEGATIVE)
     with one_blas_thread():
@@ -281,7 +285,7 @@ def _log_likelihood(active: NDArray[np.bool_], log_odds: NDArray[np.float64]) ->
 def _simplest_of_the_best(judged: dict[str, NDArray[np.float64]]) -> str:
     best = max(PRIORS, key=lambda form: judged[form].mean())
     for form in PRIORS:
-        if form == best or Estimate.of(judged[best] - judged[form]).low <= 0:
+        if form == best or Estimate.of(judged[best] - judged[form]).low <= _ROUNDING * np.abs(judged[form]).mean():
             return form
     return best
 

@@ -12,7 +12,7 @@ from mmvsolvers import kernels
 from mmvsolvers._blas import solve_in_parts
 from mmvsolvers.activity import ActivityModel, GroupActivity, IndependentActivity, SingleActiveGroup
 from mmvsolvers.channels import CellFading, ChannelModel, Rayleigh
-from mmvsolvers.data import MMVData
+from mmvsolvers.data import MMVData, as_data
 from mmvsolvers.gibbs import gibbs
 from mmvsolvers.groups import by_group
 from mmvsolvers.result import SolverResult
@@ -48,9 +48,11 @@ def bayes(scenario: Scenario | ActivityModel, data: MMVData) -> SolverResult:
 
     Raises
     ------
+    TypeError
+        For data without the numbers that drew them.
     ValueError
-        For activity models other than the three of which the posterior is known, and channels that are not Gaussian and
-        independent, of variances that solvers know.
+        For activity models other than the three of which the posterior is known, channels that are not Gaussian and
+        independent, of variances that solvers know, and data of another number of devices.
 
     References
     ----------
@@ -65,8 +67,10 @@ def bayes(scenario: Scenario | ActivityModel, data: MMVData) -> SolverResult:
     >>> mmv.error_rate(best.score > 0.5, data.activity).mean
     0.0
     """
-    activity = scenario
+    activity, N = scenario, as_data("data", data).N
     if isinstance(scenario, Scenario):
+        if scenario.N != N:
+            raise ValueError(f"data must be of the scenario's {scenario.N} devices; got {N}")
         _check_channel(scenario.channel)
         activity = scenario.activity
     if not isinstance(activity, IndependentActivity | GroupActivity | SingleActiveGroup):

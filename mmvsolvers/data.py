@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +79,10 @@ class MMVData:
             f"MMVData(N={self.N}, L={self.L}, M={self.M}, T={self.T}, noise_var={self.noise_var:g}, "
             f"dtype={self.Y.dtype.name})"
         )
+
+
+def as_data(name: str, value: Any) -> MMVData:
+    """Return ``value`` if it is problems with their ground truth."""
+    if not isinstance(value, MMVData):
+        raise TypeError(f"{name} must be MMVData, as from Scenario.draw; got {type(value).__name__}")
+    return value

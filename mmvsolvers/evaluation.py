@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmvsolvers.data import MMVData
+from mmvsolvers.data import MMVData, as_data
 from mmvsolvers.metrics import Estimate, mse_of_errors, rate_of_counts, squared_errors
 from mmvsolvers.result import ConvergenceWarning, DivergenceWarning, SolverResult
 from mmvsolvers.stopping import UntilErrors, rate_until, share_with_errors
@@ -165,7 +165,9 @@ class _Trial:
     """A solver on one A: the threshold that it learned, and what is counted sample by sample from then on."""
 
     def __init__(self, solver: Decoder, train: MMVData, options: dict[str, Any]) -> None:
-        self.solver, self.options, self.N = solver, options, train.A.shape[1]
+        if not callable(getattr(solver, "solve", None)):
+            raise TypeError(f"solver must be an entry of SOLVERS, or have solve(data, **options); got {solver!r}")
+        self.solver, self.options, self.N = solver, options, as_data("train", train).N
         told = stand_in(solver)
         # The run on the training data also compiles the solver, so that the clock below sees none of that.
         result, _ = self._solve(train, told | options)
@@ -187,7 +189,7 @@ class _Trial:
 
     def add(self, test: MMVData) -> None:
         """Solve and count."""
-        result, seconds = self._solve(test, self.options)
+        result, seconds = self._solve(as_data("test", test), self.options)
         self.seconds += seconds
         decision, truth = result.score > self.threshold, test.activity
         tolerant = self.options.get("tol", 1.0) > 0

@@ -32,12 +32,12 @@ class Demand:
     """What is asked for: a scenario, whose pilot length is what is looked for, and the error rate to reach."""
 
     scenario: Scenario
-    target: float
+    target_error: float
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Reject what cannot be meant."""
-        as_scalar("target", self.target, PROBABILITY)
+        as_scalar("target_error", self.target_error, PROBABILITY)
         if not isinstance(self.scenario.pilots, str):
             raise ValueError("pilots must be of a kind whose length can be varied; got an array")
 
@@ -55,6 +55,12 @@ class Demand:
     def p(self) -> float:
         """Average activity."""
         return float(self.scenario.activity.marginal(self.N).mean())
+
+    @property
+    def activities(self) -> NDArray[np.float64]:
+        """Average activities around p for a phase diagram: up to four times as much, or as little, within (0, 1)."""
+        least, most = max(self.p / 4, 1 / self.N), min(4 * self.p, 0.5)
+        return np.geomspace(min(least, self.p), max(most, self.p), 5)
 
     @property
     def noise_var(self) -> float:
@@ -136,7 +142,7 @@ def shortest(error_at: Callable[[int], float], demand: Demand, start: int, longe
     fails, suffices = 0, longest + 1
     L, step = min(max(start, 1), longest), max(start // 8, 1)
     while suffices - fails > 1:
-        if error_at(L) <= demand.target:
+        if error_at(L) <= demand.target_error:
             suffices = L
         else:
             fails = L
@@ -199,7 +205,7 @@ def identifiable_share(demand: Demand, L: int, T: int = 10) -> float:
 
 def simulate(demand: Demand, L: int, solver: Solver) -> Estimate:
     """Measure the error rate of a solver over several draws of the pilots, thresholds learned on other samples."""
-    T = int(np.clip(_ERRORS / (demand.N * demand.target), 100, _MOST_SAMPLES)) // _DRAWS
+    T = int(np.clip(_ERRORS / (demand.N * demand.target_error), 100, _MOST_SAMPLES)) // _DRAWS
     samples = Samples(n_train=T, n_test=T, n_draws=_DRAWS, seed=demand.seed)
     (row,) = compare([replace(demand.scenario, L=L)], samples, [solver])
     return row.evaluation.error_rate
@@ -235,11 +241,11 @@ def draw_figure(path: Path, demand: Demand, found: Plan, solver: Solver, diagram
         for index, (label, rates) in enumerate((("ML, theory", found.ml), ("AMP, theory", found.amp))):
             colour, line = plotting.COLOURS[index], plotting.LINES[index]
             left.plot(list(rates), list(rates.values()), label=label, color=colour, linestyle=line)
-        left.axhline(demand.target, color="black", linewidth=0.8, label="target")
+        left.axhline(demand.target_error, color="black", linewidth=0.8, label="target")
         lengths = list(found.simulated)
         plotting.curve(left, lengths, [found.simulated[L] for L in lengths], solver.label, 2)
         plotting.finish(left, "pilot length L", "error rate")
-        left.set_ylim(demand.target / 30, 1.0)
+        left.set_ylim(demand.target_error / 30, 1.0)
         left.legend()
         for index, (name, needed) in enumerate(diagram.items()):
             lengths_or_gaps = [np.nan if L is None else L for L in needed]

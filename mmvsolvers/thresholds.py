@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmvsolvers.validation import FINITE, UNIT_INTERVAL, as_real, as_scalar
+from mmvsolvers.validation import FINITE, UNIT_INTERVAL, as_real, as_regular, as_scalar
 
 
 class EqualError(NamedTuple):
@@ -175,7 +175,7 @@ def operating_points(
 
 def as_activity(name: str, value: ArrayLike) -> NDArray[np.bool_]:
     """Return a non-empty array of decisions or of true activities, given as bool or as numbers 0 and 1."""
-    array = np.asarray(value)
+    array = as_regular(name, value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be boolean; got dtype {array.dtype.name}")
     if array.size == 0:

@@ -30,7 +30,16 @@ PROBABILITY = Range("strictly between 0 and 1", lambda value: (value > 0) & (val
 UNIT_INTERVAL = Range("between 0 and 1", lambda value: (value >= 0) & (value <= 1))
 FRACTION = Range("above 0 and at most 1", lambda value: (value > 0) & (value <= 1))
 DECIBELS = Range("between -300 and 300", lambda value: np.abs(value) <= 300)
-FINITE = Range("real", np.isfinite)
+FINITE = Range("finite", np.isfinite)
+
+
+def as_regular(name: str, value: Any) -> NDArray[Any]:
+    """Return an array of what has the shape of one."""
+    try:
+        array: NDArray[Any] = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array; got rows of different lengths") from error
+    return array
 
 
 def as_array(name: str, value: ArrayLike) -> NDArray[np.inexact]:
@@ -60,7 +69,7 @@ def as_precise(name: str, value: ArrayLike) -> NDArray[np.inexact]:
         raise TypeError(f"{name} must be a dense array; got a sparse {type(value).__name__}: use {name}.toarray()")
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a plain array; got a masked array, whose mask would be ignored")
-    array = np.asarray(value)
+    array = as_regular(name, value)
     if array.dtype.newbyteorder("=") not in PRECISIONS:
         wanted = ", ".join(t.name for t in PRECISIONS)
         raise TypeError(f"{name} must have one of the dtypes {wanted}; got {array.dtype.name}")
@@ -77,7 +86,7 @@ def as_scalar(name: str, value: Any, admissible: Range) -> float:
 
 def as_real(name: str, value: Any, admissible: Range) -> NDArray[np.float64]:
     """Return real numbers within ``admissible``, as float64."""
-    array: NDArray[Any] = np.asarray(value)
+    array = as_regular(name, value)
     if isinstance(value, float) and admissible.contains(value) and (admissible.infinite or abs(value) < np.inf):
         return array
     if array.dtype.kind not in "fiu":
@@ -142,7 +151,7 @@ def as_groups(groups: ArrayLike | None, N: int, prob: NDArray[np.float64]) -> ND
 
 def as_labels(groups: ArrayLike, N: int) -> NDArray[np.int64]:
     """Return the groups 0 … G-1 of N devices, (N,), in the order of their labels."""
-    labels = np.asarray(groups)
+    labels = as_regular("groups", groups)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"groups must be integer labels; got dtype {labels.dtype.name}")
     if labels.shape != (N,):
@@ -164,8 +173,11 @@ def as_couplings(couplings: ArrayLike | None, N: int) -> NDArray[np.float64]:
     pairs = as_real("couplings", couplings, FINITE)
     if pairs.shape != (N, N):
         raise ValueError(f"couplings must have shape ({N}, {N}); got {pairs.shape}")
-    if np.diag(pairs).any() or not np.array_equal(pairs, pairs.T):
-        raise ValueError("couplings must be symmetric with a zero diagonal")
+    odd = (pairs != pairs.T) | (np.eye(N, dtype=np.bool_) & (pairs != 0))
+    if odd.any():
+        n, m = np.argwhere(odd)[0].tolist()
+        found = f"{pairs[n, m]:g} at ({n}, {m})" + (f" and {pairs[m, n]:g} at ({m}, {n})" if n != m else "")
+        raise ValueError(f"couplings must be symmetric with a zero diagonal; got {found}")
     return np.ascontiguousarray(pairs)
 
 

@@ -46,6 +46,18 @@ def test_independent_devices_stay_independent():
     assert list(prior.told()) == ["activity_prob"]
 
 
+@pytest.mark.parametrize("logs", [np.random.default_rng(35).random((400, 5)) < 0.98, np.eye(6, dtype=bool)[:, :2]])
+def test_rounding_errors_make_no_form_the_best(logs):
+    assert mmv.fit_activity_prior(logs).best == "independent"
+
+
+def test_smoothing_keeps_probabilities_from_one():
+    logs = np.ones((200, 3), bool)
+    assert mmv.fit_activity_prior(logs, smoothing=1e-12).activity_prob.max() < 1
+    with pytest.raises(ValueError, match="smoothing must not be lost beside 200 samples; got 1e-16"):
+        mmv.fit_activity_prior(logs, smoothing=1e-16)
+
+
 def test_groups_are_found_wherever_their_devices_are():
     rng = np.random.default_rng(0)
     order = rng.permutation(40)

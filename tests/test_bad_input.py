@@ -45,6 +45,7 @@ DATA = {
     "half precision": (TypeError, "Y must have one of the dtypes.*got float16", A, Y.real.astype(np.float16)),
     "extended precision": (TypeError, "A must have one of the dtypes", A.astype(np.clongdouble), Y),
     "sparse": (TypeError, "A must be a dense array; got a sparse csr_array", sparse.csr_array(A), Y),
+    "ragged": (ValueError, "A must be an array; got rows of different lengths", [[1.0, 2.0], [3.0]], Y),
     "masked": (TypeError, "Y must be a plain array; got a masked array", A, np.ma.masked_array(Y)),
 }
 

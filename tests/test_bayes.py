@@ -80,3 +80,12 @@ def test_refuses_activities_whose_posterior_it_does_not_know():
     data = scenario.draw(np.random.default_rng(0), 2)
     with pytest.raises(ValueError, match=r"scenario must have independent devices, .* got FixedActivity"):
         mmv.bayes(scenario, data)
+
+
+def test_data_are_of_the_scenario():
+    scenario = mmv.Scenario(N=12, L=6, M=2, noise_var=0.1, activity=mmv.SingleActiveGroup(0.25))
+    data = scenario.draw(np.random.default_rng(0), 2)
+    with pytest.raises(ValueError, match="data must be of the scenario's 16 devices; got 12"):
+        mmv.bayes(replace(scenario, N=16), data)
+    with pytest.raises(TypeError, match=r"data must be MMVData, .* got ndarray"):
+        mmv.bayes(scenario, data.Y)

@@ -127,6 +127,29 @@ def test_what_the_file_calls_by_its_name_need_not_be_said(tmp_path):
     np.testing.assert_array_equal(found["score"], mmv.map_cd(A, Y, 0.5, 0.2).score)
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.float64])
+def test_groups_are_told_when_asked_for(tmp_path, kind):
+    labels = np.arange(20) // 4
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y, "groups": labels.astype(kind)})
+    told = ["-s", "map_cd", "--noise-var", "0.1", "-p", "0.2"]
+    for more, options in ([], {}), (["--groups", "groups", "--overwrite"], {"groups": labels}):
+        assert run(tmp_path / "mine.npz", *told, *more).exit_code == 0
+        found = load_arrays(tmp_path / "mine.map_cd.npz", ["score"])
+        np.testing.assert_array_equal(found["score"], mmv.map_cd(A, Y, 0.1, 0.2, **options).score)
+
+
+def test_a_single_device_may_have_a_group(tmp_path):
+    save_arrays(tmp_path / "one.npz", {"A": A[:, :1], "Y": Y, "groups": np.array([3])})
+    done = run(tmp_path / "one.npz", "-s", "map_cd", "--noise-var", "0.1", "-p", "0.2", "--groups", "groups")
+    assert done.exit_code == 0, done.output
+
+
+def test_labels_are_whole_numbers(tmp_path):
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y, "groups": np.arange(20) / 4})
+    done = run(tmp_path / "mine.npz", "-s", "map_cd", "--noise-var", "0.1", "-p", "0.2", "--groups", "groups")
+    assert "groups must be integer labels; got dtype float64" in done.output
+
+
 def test_takes_a_users_own_solver(tmp_path):
     path = tmp_path / "own_of_solve.py"
     path.write_text("import numpy as np\ndef inverse(A, Y, *, rcond=1e-15): return np.linalg.pinv(A, rcond) @ Y\n")

@@ -71,6 +71,15 @@ def test_the_threshold_of_ml_mmse_is_learned_with_the_options_it_is_used_with(da
     assert found.mse == mmv.mse(result.X, test.X)
 
 
+def test_says_what_it_can_evaluate(data):
+    with pytest.raises(TypeError, match=r"solver must be an entry of SOLVERS, .* got 'gibbs'"):
+        mmv.evaluate("gibbs", *data)
+    with pytest.raises(TypeError, match=r"train must be MMVData, .* got ndarray"):
+        mmv.evaluate(mmv.SOLVERS["ml_cd"], data[0].Y, data[1])
+    with pytest.raises(TypeError, match=r"test must be MMVData, .* got ndarray"):
+        mmv.evaluate(mmv.SOLVERS["ml_cd"], data[0], data[1].Y)
+
+
 def test_a_threshold_given_is_used(data):
     all_idle = mmv.evaluate(mmv.SOLVERS["ml_mmse"], *data, threshold=1e6)
     assert float(all_idle.mse) == pytest.approx(float(mmv.mse(0 * data[1].X, data[1].X)))

@@ -95,7 +95,9 @@ def test_errs_less_than_map_and_knows_how_often():
     [
         ({"groups": [0, 1]}, ValueError, r"groups must have shape \(6,\)"),
         ({"groups": np.zeros(6)}, TypeError, "groups must be integer labels"),
-        ({"couplings": np.ones((6, 6))}, ValueError, "couplings must be symmetric with a zero diagonal"),
+        ({"couplings": np.ones((6, 6))}, ValueError, "couplings must be symmetric with a zero diagonal; got 1 at"),
+        ({"couplings": np.eye(6, k=1)}, ValueError, r"got 1 at \(0, 1\) and 0 at \(1, 0\)"),
+        ({"couplings": np.full((6, 6), np.nan)}, ValueError, "couplings must be finite; got nan"),
         ({"couplings": np.zeros((5, 5))}, ValueError, "couplings must have shape"),
         ({"couplings": np.zeros((6, 6)), "groups": np.zeros(6, int)}, ValueError, "couplings must not be given"),
         ({"seed": -1}, ValueError, "seed must be at least 0"),

@@ -11,7 +11,7 @@ from mmvsolvers import planning
 from mmvsolvers.cli import main
 
 SCENARIO = mmv.Scenario(N=40, L=8, M=8, activity=mmv.IndependentActivity(0.1), noise_var=0.1)
-DEMAND = planning.Demand(scenario=SCENARIO, target=0.02)
+DEMAND = planning.Demand(scenario=SCENARIO, target_error=0.02)
 
 
 @pytest.mark.parametrize("start", [1, 7, 23, 40, 90])
@@ -44,10 +44,10 @@ def test_the_theory_of_ml_gains_from_antennas():
 def test_longer_pilots_suffice_for_fewer_errors():
     found = planning.plan(DEMAND, mmv.SOLVERS["ml_cd"])
     assert found.length is not None
-    assert found.simulated[found.length].mean <= DEMAND.target
-    assert found.simulated[found.length - 1].mean > DEMAND.target
-    assert found.ml[found.ml_length] <= DEMAND.target < found.ml[found.ml_length - 1]
-    assert found.amp[found.amp_length] <= DEMAND.target < found.amp[found.amp_length - 1]
+    assert found.simulated[found.length].mean <= DEMAND.target_error
+    assert found.simulated[found.length - 1].mean > DEMAND.target_error
+    assert found.ml[found.ml_length] <= DEMAND.target_error < found.ml[found.ml_length - 1]
+    assert found.amp[found.amp_length] <= DEMAND.target_error < found.amp[found.amp_length - 1]
 
 
 def test_the_command_answers(tmp_path):
@@ -61,18 +61,27 @@ def test_the_command_answers(tmp_path):
 
 
 def test_a_target_is_a_probability():
-    with pytest.raises(ValueError, match="target must be strictly between 0 and 1; got 1"):
-        replace(DEMAND, target=1.0)
+    with pytest.raises(ValueError, match="target_error must be strictly between 0 and 1; got 1"):
+        replace(DEMAND, target_error=1.0)
+
+
+@pytest.mark.parametrize(("N", "p"), [(40, 0.1), (1, 0.3), (10, 0.01), (100, 0.9)])
+def test_activities_of_a_diagram_are_around_that_of_the_scenario(N, p):
+    demand = replace(DEMAND, scenario=replace(SCENARIO, N=N, activity=mmv.IndependentActivity(p)))
+    activities = demand.activities
+    assert (np.diff(activities) >= 0).all()
+    assert 0 < activities[0] <= p * (1 + 1e-12)
+    assert p * (1 - 1e-12) <= activities[-1] < 1
 
 
 def test_the_theory_knows_the_power_that_arrives():
     loud = replace(SCENARIO, channel=mmv.Rayleigh(4.0), noise_var=0.4)
-    assert planning.Demand(scenario=loud, target=0.1).noise_var == pytest.approx(0.1)
+    assert planning.Demand(scenario=loud, target_error=0.1).noise_var == pytest.approx(0.1)
     in_decibels = replace(SCENARIO, noise_var=None, snr_db=10)
-    assert planning.Demand(scenario=in_decibels, target=0.1).noise_var == pytest.approx(0.1)
+    assert planning.Demand(scenario=in_decibels, target_error=0.1).noise_var == pytest.approx(0.1)
 
 
 def test_pilots_of_one_length_cannot_be_planned():
     own = replace(SCENARIO, pilots=np.ones((8, 40)))
     with pytest.raises(ValueError, match="pilots must be of a kind"):
-        planning.Demand(scenario=own, target=0.1)
+        planning.Demand(scenario=own, target_error=0.1)

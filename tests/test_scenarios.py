@@ -208,7 +208,7 @@ BAD_MODELS = [
     (lambda: IndependentActivity(0.6, ratio=9), ValueError, "probability 1.08; it must be below 1"),
     (lambda: IndependentActivity(0.6, ratio=1 / 9), ValueError, "probability 1.08; it must be below 1"),
     (lambda: IndependentActivity("0.1"), TypeError, "p must be real; got '0.1'"),
-    (lambda: IndependentActivity(0.1, ratio=3).marginal(7), ValueError, "N must be a multiple .* 2; got 7"),
+    (lambda: IndependentActivity(0.1, ratio=3).marginal(7), ValueError, "N must be even where ratio .*; got 7"),
     (lambda: IndependentActivity(0.1).draw(rng(), 0, 3), ValueError, "N must be at least 1; got 0"),
     (lambda: IndependentActivity(0.1).draw(rng(), 3, 0), ValueError, "T must be at least 1; got 0"),
     (lambda: IndependentActivity(0.1).draw(3, 3, 3), TypeError, "rng must be a numpy.random.Generator.* got 3"),

@@ -24,14 +24,12 @@ def plan(
     state evolution for many devices. It is that of i.i.d. CN(0, 1) pilots and Rayleigh channels of the devices' average
     power; the simulation takes the scenario as it is.
     """
-    import numpy as np
-
     from mmvsolvers import planning
     from mmvsolvers.registry import find_solver
 
     check_figure(output, overwrite)
     chosen = find_solver(solver)
-    demand = planning.Demand(scenario=said.build(), target=target, seed=seed)
+    demand = planning.Demand(scenario=said.build(), target_error=target, seed=seed)
     found = planning.plan(demand, chosen)
     title = f"{demand.scenario.describe(('L',))}, error rate {target:g}"
     typer.echo(title)
@@ -40,9 +38,8 @@ def plan(
     for L, rate in found.simulated.items():
         typer.echo(f"{chosen.label}, simulated, L = {L}: {rate}")
     typer.echo(f"{chosen.label}, simulated: {_answer(found.length, found.simulated)}")
-    p = demand.p
-    activities = np.geomspace(max(p / 4, 1 / demand.N), min(4 * p, 0.5), 5)
-    planning.draw_figure(output, demand, found, chosen, planning.phase_diagram(demand, activities), activities, title)
+    diagram = planning.phase_diagram(demand, demand.activities)
+    planning.draw_figure(output, demand, found, chosen, diagram, demand.activities, title)
     typer.echo(f"wrote {output}")
 
 

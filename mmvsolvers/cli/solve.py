@@ -47,7 +47,10 @@ def solve(
         str | None, typer.Option("--activity-prob", "-p", help=_of("activity_prob"), rich_help_panel=_SIDE)
     ] = None,
     channel_var: Annotated[str | None, typer.Option(help=_of("channel_var"), rich_help_panel=_SIDE)] = None,
-    groups: Annotated[str | None, typer.Option(help=_of("groups"), rich_help_panel=_SIDE)] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(help=f"{NEEDS['groups'].help}: a variable of the file [not told].", rich_help_panel=_SIDE),
+    ] = None,
     threshold: Annotated[float | None, typer.Option(help=f"{NEEDS['threshold'].help}.", rich_help_panel=_SIDE)] = None,
     false_alarm: Annotated[
         float | None,
@@ -205,7 +208,16 @@ def _read(
         if arrays[name].dtype.kind in "iub":
             raise TypeError(f"{name} is of integer type {arrays[name].dtype}; save it as double")
     told = {name: arrays[value].squeeze() if name in named else value for name, value in sources.items()}
+    if "groups" in named:
+        told["groups"] = _labels(told["groups"])
     return arrays[pilots_name], arrays[received_name], told
+
+
+def _labels(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return labels of devices that a file may hold as doubles, as MATLAB does, also that of a single device."""
+    labels = np.atleast_1d(numbers)
+    whole = labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels)))
+    return labels.astype(np.int64) if whole else labels
 
 
 def _solve(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any]) -> tuple["SolverResult", float]:
