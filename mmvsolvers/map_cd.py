@@ -68,7 +68,8 @@ def map_cd(
         another, while that lowers the objective, in eight random orders, always the same, and the best end is taken.
     couplings : array_like of shape (N, N), optional
         c, symmetric with zero diagonal: log p(α) gains Σ_{n<m} c_nm α_n α_m, as in ``gibbs`` (Jiang, Cui, 2020). α is
-        then 0 or 1, found by flips of single devices as those of groups are. Not together with ``groups``.
+        then 0 or 1, found by flips of single devices as those of groups are, and of those together whose couplings are
+        above 1. Not together with ``groups``.
     upper : float or array_like of shape (N,), optional
         Largest α; ``np.inf`` for none. By default none where ε ≤ ½, and 1 where ε > ½, since the objective is
         unbounded below there. Not together with ``groups`` or ``couplings``.

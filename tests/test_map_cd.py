@@ -132,6 +132,24 @@ def test_couplings_have_the_least_objective_of_all_activities():
     assert (found.optimality == 0).all()
 
 
+def test_devices_that_couplings_tie_wake_and_fall_silent_together():
+    activity = mmv.GroupActivity(0.2, 10)
+    data = mmv.generate(np.random.default_rng(0), N=40, L=12, M=4, T=100, noise_var=0.1, activity=activity)
+    # four of a group, alone at odds of 1 to 99, wake all together at odds of 1 to 4
+    alone = np.log(0.01 / 0.99)
+    pairs = np.kron(np.eye(10), np.ones((4, 4)) - np.eye(4)) * (np.log(0.2 / 0.8) - 4 * alone) / 6
+    found = mmv.map_cd(data.A, data.Y, 0.1, 0.01, couplings=pairs)
+    worse = 0
+    for t, truth in enumerate(data.activity.astype(float)):
+        reached, possible = (
+            oracles.negative_log_likelihood(data.A, data.Y[t], 0.1, one)
+            - (alone * one.sum() + one @ pairs @ one / 2) / 4
+            for one in (found.score[t], truth)
+        )
+        worse += reached > possible + 1e-9
+    assert worse <= 1
+
+
 def test_couplings_are_of_devices():
     A, Y, _ = make_problem(6, 4, 2)
     pairs = np.zeros((6, 6))

@@ -8,6 +8,11 @@ from mmvsolvers.kernels.compiling import entry, njit
 from mmvsolvers.kernels.gibbs import begin, refresh, step, take_out, toggle, uniform
 from mmvsolvers.kernels.interrupts import interrupted
 
+# A coupling of more nats than this ties two devices: the first of them to flip alone may lose what both gain.
+TIE = 1.0
+# Gains of less than this part of the log-posterior are rounding errors.
+ROUNDING = 1e-6
+
 
 @njit()
 def shuffle(order, chain):
@@ -39,8 +44,59 @@ def exchange_all(model, Y, noise_var, order, state, chain):
 
 
 @njit()
+def flip(model, Y, noise_var, g, state, chain):
+    """Flip group g, whose conditional may be outdated."""
+    refresh(model, g, g + 1, state, chain)
+    toggle(model, Y, noise_var, g, state, chain)
+
+
+@njit()
+def flip_tied(model, Y, noise_var, g, tied, state, chain):
+    """Flip device g with those that are tied to it, then each back that gains by it; take all back where nothing does.
+
+    ``tied`` gets those that took part. Returns whether the posterior is higher.
+    """
+    before, state_before = chain.level[0], state.active[g]
+    for m in range(tied.size):
+        tied[m] = m == g or (model.couplings[g, m] > TIE and state.active[m] == state_before)
+    for m in range(tied.size):
+        if tied[m]:
+            flip(model, Y, noise_var, m, state, chain)
+    for m in range(tied.size):
+        if tied[m]:
+            refresh(model, m, m + 1, state, chain)
+            if (chain.odds[m] > 0.0) != state.active[m]:
+                toggle(model, Y, noise_var, m, state, chain)
+    if chain.level[0] > before + ROUNDING * (1.0 + abs(before)):
+        return True
+    for m in range(tied.size):
+        if tied[m] and state.active[m] != state_before:
+            flip(model, Y, noise_var, m, state, chain)
+    chain.level[0] = before
+    return False
+
+
+@njit()
+def flip_all_tied(model, Y, noise_var, order, state, chain):
+    """Let the devices of every tie flip together where that gains; tell whether any did."""
+    moved = False
+    tied, seen = zeros(order.size, np.bool_), zeros(order.size, np.bool_)
+    for g in order:
+        if interrupted():
+            break
+        if not seen[g]:
+            moved = flip_tied(model, Y, noise_var, g, tied, state, chain) or moved
+            for m in range(order.size):
+                seen[m] = seen[m] or tied[m]
+    return moved
+
+
+@njit()
 def climb(model, Y, noise_var, order, max_iter, state, chain):
-    """Flip every group in turn whose flip raises the posterior, or exchange two, until none does; return the sweeps."""
+    """Flip every group in turn whose flip raises the posterior, or exchange two, or flip what is tied, until none does.
+
+    Returns the sweeps.
+    """
     for done in range(max_iter):
         flips = chain.flips[0]
         for g in order:
@@ -49,7 +105,10 @@ def climb(model, Y, noise_var, order, max_iter, state, chain):
                 if interrupted():
                     return done
                 toggle(model, Y, noise_var, g, state, chain)
-        if chain.flips[0] == flips and not exchange_all(model, Y, noise_var, order, state, chain):
+        moved = chain.flips[0] != flips or exchange_all(model, Y, noise_var, order, state, chain)
+        if not moved and model.couplings.size > 0:
+            moved = flip_all_tied(model, Y, noise_var, order, state, chain)
+        if not moved:
             return done + 1
     return max_iter
 
