@@ -184,7 +184,7 @@ def warn_about(solver: str, result: SolverResult, tol: float) -> None:
         said.append(f"{n_diverged} of {total} problems diverged; their best iterates are returned")
     if tol > 0 and open_problems.any():
         said.append(
-            f"{int(open_problems.sum())} of {total} problems stopped at max_iter with optimality up to "
+            f"{int(open_problems.sum())} of {total} problems stopped with optimality up to "
             f"{result.optimality[open_problems].max():.2g} > tol={tol:g}"
         )
     if said:

@@ -128,7 +128,8 @@ def map_shared(
     channel_var : float or array_like of shape (N,)
         g, the variance of a device's channel.
     **options
-        Keyword arguments of ``map_cd``, of which ``upper`` is one for each group, by rising label.
+        Keyword arguments of ``map_cd``, of which ``upper``, ``gamma0`` and ``couplings`` are those of the groups, by
+        rising label.
 
     Returns
     -------

@@ -138,6 +138,15 @@ def test_groups_are_told_when_asked_for(tmp_path, kind):
         np.testing.assert_array_equal(found["score"], mmv.map_cd(A, Y, 0.1, 0.2, **options).score)
 
 
+def test_couplings_are_told_when_asked_for(tmp_path):
+    couplings = np.kron(np.eye(10), np.ones((2, 2)) - np.eye(2)) * 3.0
+    save_arrays(tmp_path / "mine.npz", {"A": A, "Y": Y, "c": couplings})
+    done = run(tmp_path / "mine.npz", "-s", "gibbs", "--noise-var", "0.1", "-p", "0.1", "--couplings", "c")
+    assert done.exit_code == 0, done.output
+    found = load_arrays(tmp_path / "mine.gibbs.npz", ["score"])
+    np.testing.assert_array_equal(found["score"], mmv.gibbs(A, Y, 0.1, 0.1, couplings=couplings).score)
+
+
 def test_a_single_device_may_have_a_group(tmp_path):
     save_arrays(tmp_path / "one.npz", {"A": A[:, :1], "Y": Y, "groups": np.array([3])})
     done = run(tmp_path / "one.npz", "-s", "map_cd", "--noise-var", "0.1", "-p", "0.2", "--groups", "groups")

@@ -51,6 +51,13 @@ def solve(
         str | None,
         typer.Option(help=f"{NEEDS['groups'].help}: a variable of the file [not told].", rich_help_panel=_SIDE),
     ] = None,
+    couplings: Annotated[
+        str | None,
+        typer.Option(
+            help="log-odds c_nm that devices add to each other's: a variable of the file [not told].",
+            rich_help_panel=_SIDE,
+        ),
+    ] = None,
     threshold: Annotated[float | None, typer.Option(help=f"{NEEDS['threshold'].help}.", rich_help_panel=_SIDE)] = None,
     false_alarm: Annotated[
         float | None,
@@ -102,7 +109,8 @@ def solve(
     options |= chosen_options([entry], {}, option or ())[entry.name]
     if "threshold" in entry.needs and threshold is not None:
         options["threshold"] = threshold
-    given = {"noise_var": noise_var, "activity_prob": activity_prob, "channel_var": channel_var, "groups": groups}
+    given = {"noise_var": noise_var, "activity_prob": activity_prob, "channel_var": channel_var}
+    given |= {"groups": groups, "couplings": couplings}
     A, Y, told = _read(file, pilots_name, received_name, _sources(entry, given, file))
     options |= told
     layout = Layout.of(pilots_axes, received_axes, Y)
@@ -207,17 +215,21 @@ def _read(
     for name in (pilots_name, received_name):
         if arrays[name].dtype.kind in "iub":
             raise TypeError(f"{name} is of integer type {arrays[name].dtype}; save it as double")
-    told = {name: arrays[value].squeeze() if name in named else value for name, value in sources.items()}
-    if "groups" in named:
-        told["groups"] = _labels(told["groups"])
+    told = {name: _told(name, arrays[value]) if name in named else value for name, value in sources.items()}
     return arrays[pilots_name], arrays[received_name], told
 
 
-def _labels(numbers: NDArray[Any]) -> NDArray[Any]:
-    """Return labels of devices that a file may hold as doubles, as MATLAB does, also that of a single device."""
-    labels = np.atleast_1d(numbers)
-    whole = labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels)))
-    return labels.astype(np.int64) if whole else labels
+def _told(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a variable without the axes of one that MATLAB adds, and labels as integers that it holds as doubles."""
+    match name:
+        case "couplings":
+            return array
+        case "groups":
+            labels = np.atleast_1d(array.squeeze())
+            whole = labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels)))
+            return labels.astype(np.int64) if whole else labels
+        case _:
+            return array.squeeze()
 
 
 def _solve(entry: Solver, A: NDArray[Any], Y: NDArray[Any], options: dict[str, Any]) -> tuple["SolverResult", float]:
