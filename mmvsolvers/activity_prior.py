@@ -183,7 +183,7 @@ def fit_couplings(
     """Maximise the penalised pseudo-likelihood; return c_n (N,) and c_nm (N, N), symmetric.
 
     To every device ``smoothing`` samples are added in which it is active and as many in which it is silent, all others
-    silent: without them the log-odds of a device that is never active have no finite maximum.
+    as active as they are on average: without them the log-odds of a device that never changes have no finite maximum.
     """
     from scipy.optimize import minimize
 
@@ -198,7 +198,7 @@ def fit_couplings(
     found = minimize(
         _penalised_loss,
         start,
-        (active.astype(np.float64), pairs, penalty * chance, smoothing),
+        (active.astype(np.float64), pairs, penalty * chance, smoothing, frequency),
         jac=True,
         method="L-BFGS-B",
         bounds=[(None, None)] * N + [(0, None)] * (2 * chance.size),
@@ -211,7 +211,12 @@ Pairs = tuple[NDArray[np.int64], ...]
 
 
 def _penalised_loss(
-    parameters: NDArray[np.float64], alpha: NDArray[np.float64], pairs: Pairs, price: NDArray[np.float64], added: float
+    parameters: NDArray[np.float64],
+    alpha: NDArray[np.float64],
+    pairs: Pairs,
+    price: NDArray[np.float64],
+    added: float,
+    usual: NDArray[np.float64],
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the negative log-pseudo-likelihood with penalty and its slope.
 
@@ -220,12 +225,13 @@ def _penalised_loss(
     from scipy.special import expit
 
     bias, couplings = _log_odds_and_couplings(parameters, alpha.shape[1], pairs)
-    log_odds = bias + alpha @ couplings
+    log_odds, on_average = bias + alpha @ couplings, bias + usual @ couplings
     loss = np.logaddexp(0, log_odds).sum() - (alpha * log_odds).sum()
-    loss += added * (np.logaddexp(0, bias) + np.logaddexp(0, -bias)).sum() + np.tile(price, 2) @ parameters[bias.size :]
-    residual = expit(log_odds) - alpha
-    bias_slope = residual.sum(axis=0) + added * np.tanh(bias / 2)
-    product = residual.T @ alpha
+    loss += added * (np.logaddexp(0, on_average) + np.logaddexp(0, -on_average)).sum()
+    loss += np.tile(price, 2) @ parameters[bias.size :]
+    residual, pull = expit(log_odds) - alpha, added * np.tanh(on_average / 2)
+    bias_slope = residual.sum(axis=0) + pull
+    product = residual.T @ alpha + np.outer(pull, usual)
     slope = (product + product.T)[pairs]
     return float(loss), np.concatenate([bias_slope, slope + price, price - slope])
 

@@ -51,6 +51,15 @@ def test_rounding_errors_make_no_form_the_best(logs):
     assert mmv.fit_activity_prior(logs).best == "independent"
 
 
+def test_devices_that_are_always_active_are_not_coupled():
+    logs = draw(mmv.IndependentActivity(0.2), 8, 400)
+    logs[:, :2] = True
+    prior = mmv.fit_activity_prior(logs)
+    assert prior.best == "independent"
+    assert prior.couplings[0, 1] == 0
+    assert prior.silent_prob[:2].min() > 0.99
+
+
 def test_smoothing_keeps_probabilities_from_one():
     logs = np.ones((200, 3), bool)
     assert mmv.fit_activity_prior(logs, smoothing=1e-12).activity_prob.max() < 1
@@ -105,13 +114,14 @@ def test_couplings_maximise_the_penalised_pseudo_likelihood():
     """Of convex programs, no other point does better: look at 200 of them around."""
     rng = np.random.default_rng(0)
     logs = draw_pairs(rng, 60, np.full(4, -1.0), 1.2 * (np.ones((4, 4)) - np.eye(4)))
-    spread = (logs.sum(axis=0) + 0.5) / 61
-    spread = np.sqrt(spread * (1 - spread))
+    usual = (logs.sum(axis=0) + 0.5) / 61
+    spread = np.sqrt(usual * (1 - usual))
     chance = 2 * np.sqrt(2 * 60 * np.log(6)) * np.outer(spread, spread)
 
     def objective(log_odds, couplings):
         value = pseudo_likelihood_of_single_samples(logs, log_odds, couplings)
-        value += 0.5 * np.sum(np.log(1 / (1 + np.exp(log_odds))) + np.log(1 / (1 + np.exp(-log_odds))))
+        on_average = log_odds + couplings @ usual
+        value += 0.5 * np.sum(np.log(1 / (1 + np.exp(on_average))) + np.log(1 / (1 + np.exp(-on_average))))
         return value - 0.3 * np.sum(np.triu(chance * np.abs(couplings), 1))
 
     log_odds, couplings = fit_couplings(logs, 0.5, 0.3)
