@@ -109,7 +109,7 @@ def decode(found: Any) -> Scenario:
 
 def check_format(what: str, number: Any, newest: int) -> None:
     """Refuse a text of a later format than this version knows."""
-    if not isinstance(number, int) or number > newest:
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= newest:
         raise ValueError(f"the {what} is of format {number!r}; this version reads up to {newest}")
 
 

@@ -196,6 +196,13 @@ def missing_methods(model: Any, protocol: type) -> str:
     return " and ".join(name for name in methods if not callable(getattr(model, name, None)))
 
 
+def as_flag(name: str, value: Any) -> bool:
+    """Return True or False; other values would count as one of them."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
+
+
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of the named choices."""
     if value not in choices:

@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mmvsolvers.prepared_pilots import as_pilots
 from mmvsolvers_nn.functional import Recovery
+from mmvsolvers_nn.functional._inputs import Problems, check_scores
 from mmvsolvers_nn.layers import (
     AMP,
     MAP,
@@ -139,8 +140,17 @@ class AutoEncoder(nn.Module):
         return loss
 
     def decode(self, Y: Tensor) -> Recovery:
-        """Recover signals or support from received signals Y, (..., L, M), sent with these pilots."""
-        recovery: Recovery = self.decoder(self.encoder(), Y)
+        """Recover signals or support from received signals Y, (..., L, M), sent with these pilots.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For Y of another dtype, shape or device, and on a CPU for NaN, inf, and scores that are.
+        """
+        A = self.encoder()
+        Problems.of(A, Y)
+        recovery: Recovery = self.decoder(A, Y)
+        check_scores(Y, recovery.score)
         return recovery
 
     def detect(self, Y: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from mmvsolvers.codec import check_format, decode, encode, find_object, object_n
 from mmvsolvers.loading import load_object
 from mmvsolvers.pilots import PILOTS
 from mmvsolvers.scenario import Scenario
-from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_scalar
+from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, as_choice, as_count, as_flag, as_scalar
 from mmvsolvers_nn.autoencoders import AutoEncoder
 from mmvsolvers_nn.initial import GROUP_PILOTS, activity_correlation, initial_pilots
 from mmvsolvers_nn.schemes import find_scheme
@@ -105,6 +105,9 @@ class Architecture:
         for name, least in (("U", 0), ("V", 0), ("width", 1)):
             if getattr(self, name) is not None:
                 as_count(name, getattr(self, name), at_least=least)
+        for name in ("residual", "averaged"):
+            if getattr(self, name) is not None:
+                as_flag(name, getattr(self, name))
         for name in ("lam", "rho"):
             if getattr(self, name) is not None:
                 as_scalar(name, getattr(self, name), POSITIVE)
@@ -177,6 +180,7 @@ class Optimisation:
             as_count(name, getattr(self, name))
         if self.n_train < self.batch_size:
             raise ValueError(f"n_train must be at least batch_size={self.batch_size}; got {self.n_train}")
+        as_flag("fresh", self.fresh)
         as_choice("schedule", self.schedule, ("constant", "cosine"))
         as_scalar("learning_rate", self.learning_rate, NON_NEGATIVE)
         for name in ("pilot_learning_rate", "correction_learning_rate"):
@@ -295,10 +299,14 @@ class Configuration:
         """
         try:
             fields = json.loads(text)
-            check_format("configuration", fields.get("format", 0), FORMAT)
+            number = fields.get("format", 0)
+            check_format("configuration", number, FORMAT)
+            if number == FORMAT:
+                _check_complete(Architecture, fields["architecture"])
+                _check_complete(Optimisation, fields["optimisation"])
             return cls(
                 scenario=decode(fields["scenario"]),
-                architecture=Architecture(**_as_of_today(fields["architecture"], fields.get("format", 0))),
+                architecture=Architecture(**_as_of_today(fields["architecture"], number)),
                 optimisation=Optimisation(**fields["optimisation"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -353,6 +361,13 @@ def _build(configuration: Configuration, A: NDArray[np.inexact], noise_var: floa
         correction=None if own is None else find_object(str(own)),
     )
     return model
+
+
+def _check_complete(kind: type, found: Mapping[str, Any]) -> None:
+    """Refuse fields that lack one: its default would be taken, and need not be what was meant."""
+    missing = [one.name for one in dataclasses.fields(kind) if one.name not in found]
+    if missing:
+        raise ValueError(f"{kind.__name__.lower()} lacks {', '.join(missing)}")
 
 
 def _as_of_today(architecture: Mapping[str, Any], number: int) -> dict[str, Any]:

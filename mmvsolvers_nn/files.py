@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from mmvsolvers.writing import atomically, write_text
 from mmvsolvers_nn.autoencoders import AutoEncoder
@@ -70,12 +72,24 @@ def load_weights(directory: Path | str) -> tuple[AutoEncoder, Configuration]:
         raise FileNotFoundError(f"no trained weights: {path} is missing")
     model = build(configuration)
     try:
-        model.load_state_dict(load_file(path))
+        tensors = load_file(path)
+        _check_tensors(tensors, model.state_dict())
+        model.load_state_dict(tensors)
     except Exception as error:
         # From a header that is no JSON to tensors of other shapes.
         wanted = directory / CONFIGURATION
         raise ValueError(f"{path} does not hold the weights of {wanted}: {_first_line(error)}") from error
     return model.eval(), configuration
+
+
+def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse what torch would cast or broadcast, and numbers that are none; names are torch's to check."""
+    for name in found.keys() & wanted.keys():
+        if found[name].dtype != wanted[name].dtype or found[name].shape != wanted[name].shape:
+            kinds = (f"{one.dtype} of shape {tuple(one.shape)}" for one in (wanted[name], found[name]))
+            raise ValueError("{} must be {}; got {}".format(name, *kinds))
+        if torch.isnan(found[name]).any() and not torch.isnan(wanted[name]).any():
+            raise ValueError(f"{name} must be numbers; got NaN")
 
 
 def write_configuration(directory: Path, configuration: Configuration) -> None:

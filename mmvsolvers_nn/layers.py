@@ -108,7 +108,10 @@ class ApproximationPart(nn.Module):
         raise NotImplementedError
 
     def hyperparameters(self) -> dict[str, Tensor]:
-        """Return the trained values with which a classical solver repeats the iterations, if there are any."""
+        """Return the trained values with which a classical solver repeats the iterations, if there are any.
+
+        What AMP-NN does with its iterates, their mean by default, is not among them: see ``averaged``.
+        """
         return {}
 
 

@@ -54,6 +54,36 @@ def test_fits_complex_data_and_groups():
     np.testing.assert_allclose(model.predict(A), A @ model.coef_.T)
 
 
+@pytest.mark.needs("sklearn")
+def test_is_scored_and_searched_on_complex_data():
+    from sklearn.metrics import r2_score
+    from sklearn.model_selection import GridSearchCV
+
+    from mmvsolvers.adapters.sklearn import GroupLasso
+
+    A, Y, _ = make_problem(20, 30, 2)
+    model = GroupLasso(2.0).fit(A, Y[0])
+    parts = [np.hstack([one.real, one.imag]) for one in (Y[0], model.predict(A))]
+    assert model.score(A, Y[0]) == pytest.approx(r2_score(*parts))
+    search = GridSearchCV(GroupLasso(), {"lam": [1.0, 1e6]}, cv=3).fit(A, Y[0])
+    assert search.best_params_ == {"lam": 1.0}
+
+
+@pytest.mark.needs("sklearn")
+def test_complex_data_of_wrong_shapes_are_named():
+    from mmvsolvers.adapters.sklearn import GroupLasso
+
+    A, Y, _ = make_problem(20, 12, 4)
+    for outputs in (Y, Y[0, :5], Y[0, 0, 0]):
+        with pytest.raises(ValueError, match=r"A must have shape \(L, N\) and Y"):
+            GroupLasso(2.0).fit(A, outputs)
+    model = GroupLasso(2.0).fit(A, Y[0])
+    with pytest.raises(ValueError, match=r"A must have shape \(L, 20\); got \(12, 19\)"):
+        model.predict(A[:, 1:])
+    with pytest.raises(ValueError, match="A must be finite"):
+        model.predict(A * np.nan)
+
+
 def sources(n_orient, seed=0):
     """Whitened data of two sources in smooth noise, and a gain whose columns resemble their neighbours'."""
     rng = np.random.default_rng(seed)

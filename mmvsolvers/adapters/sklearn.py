@@ -7,9 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mmvsolvers.group_lasso_bcd import group_lasso_bcd
+from mmvsolvers.validation import as_array
 
 _REAL = (np.float64, np.float32)
 
@@ -80,8 +82,13 @@ class GroupLasso(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: igno
             Itself.
         """
         if _is_complex(A) or _is_complex(Y):  # which scikit-learn's own validation refuses
-            features, outputs = np.asarray(A), np.asarray(Y)
-            self.n_features_in_ = features.shape[-1]
+            features, outputs = as_array("A", A), as_array("Y", Y)
+            if features.ndim != 2 or outputs.ndim not in (1, 2) or len(features) != len(outputs) or 0 in outputs.shape:
+                raise ValueError(
+                    "A must have shape (L, N) and Y (L, M) or (L,), none empty; "
+                    f"got {features.shape} and {outputs.shape}"
+                )
+            self.n_features_in_ = features.shape[1]
         else:
             features, outputs = validate_data(self, A, Y, dtype=_REAL, multi_output=True, y_numeric=True)
         dtype = np.result_type(features, outputs)
@@ -97,8 +104,23 @@ class GroupLasso(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: igno
         """Return AX, of shape (L, M), or (L,) where one output was fitted."""
         check_is_fitted(self)
         if _is_complex(A) or _is_complex(self.coef_):
-            return np.asarray(np.asarray(A) @ self.coef_.T)
+            features = as_array("A", A)
+            if features.ndim != 2 or features.shape[1] != self.n_features_in_:
+                raise ValueError(f"A must have shape (L, {self.n_features_in_}); got {features.shape}")
+            return np.asarray(features @ self.coef_.T)
         return np.asarray(validate_data(self, A, dtype=_REAL, reset=False) @ self.coef_.T)
+
+    def score(self, A: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the coefficient of determination of AX, the mean over outputs ``y``; a complex one counts as two."""
+        outputs, found = np.asarray(y), self.predict(A)
+        if _is_complex(outputs) or _is_complex(found):
+            outputs, found = (_real_and_imaginary(one) for one in (outputs, found))
+        return float(r2_score(outputs, found, sample_weight=sample_weight))
+
+
+def _real_and_imaginary(columns: NDArray[Any]) -> NDArray[Any]:
+    columns = columns.reshape(len(columns), -1)
+    return np.hstack([columns.real, columns.imag])
 
 
 def _is_complex(value: Any) -> bool:

@@ -1,7 +1,9 @@
 """`mmv train`: learn pilots and a decoder."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -127,7 +129,10 @@ def train(
         optimisation=Optimisation.of_scheme(scheme, seed=seed, **chosen),
     )
     run(configuration, out, device=device, show_progress=True)
-    typer.echo(f"wrote {out}/weights.safetensors; compare with: mmv evaluate {out}")
+    said_by_file = (scheme, correction, said.activity, said.channel)
+    own = {str(Path(name.partition(".py:")[0]).parent.resolve()) for name in said_by_file if name and ".py:" in name}
+    found_in = f"PYTHONPATH={quote(os.pathsep.join(sorted(own)))} " if own else ""
+    typer.echo(f"wrote {out}/weights.safetensors; compare with: {found_in}mmv evaluate {quote(str(out))}")
 
 
 def _stages(text: str) -> tuple[tuple[int, int], ...]:

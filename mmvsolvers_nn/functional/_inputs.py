@@ -182,6 +182,15 @@ def _check_values(name: str, value: Tensor) -> None:
         raise ValueError(f"{name} must be finite; got {int((~finite).sum())} NaN or infinite entries")
 
 
+def check_scores(Y: Tensor, score: Tensor) -> None:
+    """Refuse Y of a size whose scores the precision cannot hold, where values are free to be looked at."""
+    if _values_are_free(score) and not torch.isfinite(score).all():
+        raise ValueError(
+            f"Y must be of a size at which {Y.dtype} holds the scores; got NaN or infinite ones from entries up to "
+            f"{float(Y.detach().abs().max()):.2g}"
+        )
+
+
 def shrinkage(squared_norm: Tensor, threshold: Tensor) -> Tensor:
     """Return max(1 - threshold/‖t‖, 0), the factor of the group soft threshold, with gradient 0 where it is 0.
 

@@ -130,6 +130,27 @@ def test_leading_axes_of_the_received_signals_are_kept():
     torch.testing.assert_close(nested.reshape(T, N), flat)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_cannot_have_been_received_is_refused(scheme):
+    model = make(scheme, **({"U": 2} if "U" in SCHEMES[scheme].options else {}))
+    Y = received(model)
+    with pytest.raises(ValueError, match="Y must be finite; got 1 NaN"):
+        model.decode(Y.clone().index_fill_(0, torch.tensor(0), 0).put_(torch.tensor(0), torch.tensor(torch.nan + 0j)))
+    with pytest.raises(ValueError, match="Y must have shape"):
+        model.decode(Y[:0])
+    with pytest.raises(ValueError, match="Y must have shape"):
+        model.decode(Y[..., 1:, :])
+    with pytest.raises(TypeError, match=r"Y must be complex64 or complex128; got torch\.float32"):
+        model.decode(Y.real)
+
+
+@pytest.mark.parametrize("scheme", ["group_lasso_nn", "amp_nn", "map_nn", "covariance_nn", "psca_nn"])
+def test_scores_that_the_precision_does_not_hold_are_refused(scheme):
+    model = make(scheme, **({"U": 2} if "U" in SCHEMES[scheme].options else {}))
+    with pytest.raises(ValueError, match=r"Y must be of a size at which torch\.complex64 holds the scores"):
+        model.decode(received(model) * 1e25)
+
+
 def test_double_computes_in_complex128():
     model = make("amp_nn", U=2).double()
     recovery = model.decode(received(model).to(torch.complex128))
@@ -275,7 +296,8 @@ def test_the_first_format_said_all_options_of_all_schemes():
 def test_before_the_third_format_amp_nn_did_not_average():
     fields = json.loads(Configuration(scenario=SCENARIO, architecture=Architecture(scheme="amp_nn")).to_json())
     assert fields["architecture"].pop("averaged")
-    assert Configuration.from_json(json.dumps(fields)).architecture.averaged
+    with pytest.raises(ValueError, match="architecture lacks averaged"):
+        Configuration.from_json(json.dumps(fields))
     for fields["format"] in (1, 2):
         assert not Configuration.from_json(json.dumps(fields)).architecture.averaged
 

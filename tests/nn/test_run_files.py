@@ -149,6 +149,47 @@ def test_incomplete_and_foreign_weights_are_named(finished, tmp_path):
         message(caught)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda tensor: tensor.double(), "must be torch.float32 of shape .*; got torch.float64"),
+        (lambda tensor: tensor[None], r"must be torch.float32 of shape .*; got torch.float32 of shape \(1, "),
+        (lambda tensor: tensor * torch.nan, "must be numbers; got NaN"),
+    ],
+    ids=["type", "shape", "NaN"],
+)
+def test_tensors_that_are_not_quite_the_weights_are_refused(finished, change, words):
+    path = finished / "weights.safetensors"
+    tensors = load_file(path)
+    name = next(name for name, value in tensors.items() if value.ndim > 1)
+    save_file(tensors | {name: change(tensors[name]).contiguous()}, path)
+    with pytest.raises(ValueError, match=f"weights.safetensors does not hold .*{name} {words}"):
+        load_weights(finished)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "words"),
+    [
+        ("architecture", "V", ..., "architecture lacks V"),
+        ("optimisation", "seed", ..., "optimisation lacks seed"),
+        ("optimisation", "fresh", "no", "fresh must be True or False; got 'no'"),
+        (None, "format", True, "format True"),
+        (None, "format", -1, "format -1"),
+    ],
+)
+def test_a_configuration_is_complete_and_says_yes_or_no(finished, part, name, value, words):
+    path = finished / "configuration.json"
+    fields = json.loads(path.read_text())
+    held = fields[part] if part else fields
+    if value is ...:
+        del held[name]
+    else:
+        held[name] = value
+    path.write_text(json.dumps(fields))
+    with pytest.raises(ValueError, match=words):
+        load_weights(finished)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"scenario": 3}', "\udc80"])
 def test_a_configuration_that_is_none_is_named(finished, text):
     (finished / "configuration.json").write_bytes(text.encode(errors="surrogateescape"))
