@@ -99,7 +99,7 @@ def _measured(figure: Figure, rows: pd.DataFrame) -> str:
     words = [*noise, f"scale {', '.join(sorted(set(rows['scale'])))}"]
     if measured.empty:
         return ", ".join([*words, "not yet measured"])
-    samples = " or ".join(f"{int(n):d}" for n in sorted(set(measured["samples"])))
+    samples = " to ".join(f"{int(n):d}" for n in dict.fromkeys((measured["samples"].min(), measured["samples"].max())))
     if figure.panels[0].quantity == "seconds_per_sample":
         return ", ".join([*words, f"medians and ranges of runs of {samples} samples"])
     return ", ".join([*words, f"{samples} test samples a point, 95 % intervals"])

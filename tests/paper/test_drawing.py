@@ -25,6 +25,8 @@ def test_figures_say_what_is_fixed_and_how_it_was_measured(drawn):
     title = canvas.get_suptitle()
     assert title.startswith("Fig. 6: Channel estimation, a single active group, N=1000\nσ²=0.1, scale quick, ")
     assert title.endswith(" test samples a point, 95 % intervals")
+    # however many numbers of samples there are
+    assert max(map(len, title.splitlines())) < 100
     assert canvas.axes[2].get_title("left") == "(c)  L=110, p=0.1"
     assert canvas.axes[2].get_xticks().tolist() == [8, 16, 24]
 
