@@ -93,7 +93,7 @@ class IndependentActivity:
         as_count("N", N)
         if self.ratio == 1:
             return np.full(N, float(self.p))
-        if as_count("N", N) % 2:
+        if N % 2:
             raise ValueError(f"N must be even where ratio parts the devices into two halves; got {N}")
         return np.repeat(self._halves(), N // 2)
 

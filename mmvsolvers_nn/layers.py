@@ -108,10 +108,7 @@ class ApproximationPart(nn.Module):
         raise NotImplementedError
 
     def hyperparameters(self) -> dict[str, Tensor]:
-        """Return the trained values with which a classical solver repeats the iterations, if there are any.
-
-        What AMP-NN does with its iterates, their mean by default, is not among them: see ``averaged``.
-        """
+        """Return the trained values with which a classical solver repeats the iterations, if there are any."""
         return {}
 
 
@@ -169,7 +166,7 @@ class AMP(ApproximationPart):
         return signals_of(amp_mmse(A, Y, probability, damping=self.damping, averaged=self.averaged, n_iter=self.U))
 
     def hyperparameters(self) -> dict[str, Tensor]:
-        """Return the trained values."""
+        """Return the trained values; ``amp_mmse`` repeats the iterations with them, not their mean, ``averaged``."""
         return {"activity_prob": self.log_odds.sigmoid()}
 
 
