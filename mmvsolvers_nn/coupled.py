@@ -20,7 +20,15 @@ from mmvsolvers_nn.autoencoders import (
 )
 from mmvsolvers_nn.functional import Recovery, amp_mmse, conditional_mean, likelihood_ratio, map_cd
 from mmvsolvers_nn.functional.amp_mmse import LARGEST_RATIO
-from mmvsolvers_nn.layers import ApproximationPart, Covariance, Network, Received, log_odds_of, signals_of
+from mmvsolvers_nn.layers import (
+    ApproximationPart,
+    Covariance,
+    Network,
+    Received,
+    log_odds_of,
+    probability_of,
+    signals_of,
+)
 
 # Log-odds that couplings may reach between two sweeps: beyond, single precision cannot tell a probability from 1.
 _LARGEST_LOG_ODDS = 10.0
@@ -53,7 +61,7 @@ class CoupledAMP(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        probability, shares = self.log_odds.sigmoid(), self.damping.sigmoid()
+        probability, shares = probability_of(self.log_odds), self.damping.sigmoid()
         recovery = amp_mmse(A, Y, probability, damping=shares[0], coupling=self.coupling, n_iter=1)
         for u in range(1, self.U):
             recovery = amp_mmse(
@@ -63,7 +71,11 @@ class CoupledAMP(ApproximationPart):
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""
-        return {"activity_prob": self.log_odds.sigmoid(), "coupling": self.coupling, "damping": self.damping.sigmoid()}
+        return {
+            "activity_prob": probability_of(self.log_odds),
+            "coupling": self.coupling,
+            "damping": self.damping.sigmoid(),
+        }
 
 
 class CoupledMAP(ApproximationPart):
@@ -107,7 +119,7 @@ class CoupledMAP(ApproximationPart):
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""
         return {
-            "activity_prob": self.log_odds.sigmoid(),
+            "activity_prob": probability_of(self.log_odds),
             "prior_coupling": self.prior_coupling,
             "coupling": self.coupling,
         }

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mmvsolvers.prepared_pilots import as_pilots
@@ -17,6 +17,10 @@ from mmvsolvers.thresholds import best_threshold
 from mmvsolvers.validation import POSITIVE, PROBABILITY, as_count, as_per_device, as_scalar
 from mmvsolvers_nn.functional import Recovery, amp_mmse, group_lasso_admm, map_cd
 
+# Binary exponents of columns that stay as they are where only directions count.
+ORDINARY = 10
+# Beyond these, probabilities are 0 or 1 in single precision.
+LOG_ODDS = -80.0, 15.0
 # Makes a user's own correction network of the numbers of features that it takes and gives.
 Network = Callable[[int, int], nn.Module]
 
@@ -40,7 +44,7 @@ class PilotEncoder(nn.Module):
 
     def __init__(self, A: ArrayLike) -> None:
         super().__init__()
-        self.columns = nn.Parameter(_real_view(A))
+        self.columns = nn.Parameter(_real_view(_of_ordinary_size(as_pilots("A", A))))
 
     def forward(self) -> Tensor:
         """Return A, (L, N), complex."""
@@ -162,12 +166,12 @@ class AMP(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        probability = self.log_odds.sigmoid()
+        probability = probability_of(self.log_odds)
         return signals_of(amp_mmse(A, Y, probability, damping=self.damping, averaged=self.averaged, n_iter=self.U))
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values; ``amp_mmse`` repeats the iterations with them, not their mean, ``averaged``."""
-        return {"activity_prob": self.log_odds.sigmoid()}
+        return {"activity_prob": probability_of(self.log_odds)}
 
 
 class MAP(ApproximationPart):
@@ -190,11 +194,11 @@ class MAP(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate the activity α, (..., N), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        return map_cd(A, Y, self.noise_var, self.log_odds.sigmoid(), n_iter=self.U).score
+        return map_cd(A, Y, self.noise_var, probability_of(self.log_odds), n_iter=self.U).score
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""
-        return {"activity_prob": self.log_odds.sigmoid()}
+        return {"activity_prob": probability_of(self.log_odds)}
 
 
 class Covariance(ApproximationPart):
@@ -307,8 +311,9 @@ class Threshold(nn.Module):
         self.register_buffer("value", torch.tensor(torch.nan))
 
     def fit(self, score: Tensor, activity: Tensor) -> None:
-        """Set γ* to the exact optimum on scores and activities of any equal shape."""
-        self.value.fill_(best_threshold(score.detach().cpu().numpy(), activity.cpu().numpy()))
+        """Set γ* to the exact optimum on scores, in the module's precision, and activities of any equal shape."""
+        score = score.detach().to(self.value.dtype)
+        self.value.fill_(best_threshold(score.cpu().numpy(), activity.cpu().numpy()))
 
     def forward(self, score: Tensor) -> Tensor:
         """Decide who is active, a bool tensor of the shape of ``score``.
@@ -320,11 +325,31 @@ class Threshold(nn.Module):
         """
         if self.value.isnan():
             raise RuntimeError("the threshold must be fitted on training scores before it can decide")
-        return score > self.value
+        return score.to(self.value.dtype) > self.value
 
 
 def _real_view(A: ArrayLike) -> Tensor:
-    return torch.view_as_real(torch.from_numpy(as_pilots("A", A).astype(np.complex64)))
+    pilots = as_pilots("A", A)
+    with np.errstate(over="ignore", under="ignore"):
+        single = pilots.astype(np.complex64)
+    if not np.isfinite(single).all() or not single.any(axis=0).all():
+        raise ValueError(
+            f"A must have columns that single precision can hold; got entries up to {np.abs(pilots).max():.2g}"
+        )
+    return torch.view_as_real(torch.from_numpy(single))
+
+
+def _of_ordinary_size(A: NDArray[np.inexact]) -> NDArray[np.inexact]:
+    """Return A with columns of extreme sizes brought near 1 by powers of two, for where directions alone count."""
+    exponents = np.frexp(np.abs(A).max(axis=0))[1]
+    exponents[np.abs(exponents) <= ORDINARY] = 0
+    scaled: NDArray[np.inexact] = np.ldexp(A.real, -exponents) + 1j * np.ldexp(A.imag, -exponents)
+    return scaled
+
+
+def probability_of(log_odds: Tensor) -> Tensor:
+    """Return the probabilities of log-odds, strictly between 0 and 1 in single precision too."""
+    return log_odds.clamp(*LOG_ODDS).sigmoid()
 
 
 def log_odds_of(activity_prob: ArrayLike) -> Tensor:

@@ -60,6 +60,16 @@ def test_ends_at_coordinate_minima(problem, eps):
             assert oracles.map_objective(A, Y[0], 0.1, eps, alpha) > found.objective[0] - 1e-7
 
 
+@pytest.mark.parametrize("tol", [1e-3, 1e-5])
+def test_devices_leave_a_bound_that_is_no_minimum(tol):
+    """Their minimum may lie behind a maximum, where a convex approximation sees no way down."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        A, Y, _ = make_problem(24, int(rng.integers(4, 12)), 2, T=4, p=0.5, noise_var=0.05, seed=seed)
+        found = mmv.map_psca(A, Y, 0.05, rng.uniform(0.3, 0.95, 24), tol=tol, max_iter=5000)
+        assert found.converged.all()
+
+
 def test_random_problems_are_certified_against_coordinate_descent():
     """A part of ``python -m bench.psca certify``."""
     row = certify("map_psca", n_problems=60, seed=0)

@@ -161,7 +161,8 @@ def move(n, row, r, prior, state):
     # not in double precision, which would slow all that it multiplies
     c = state.value.dtype.type(d / u)
     if d != 0.0:
-        state.value[n] += d
+        # at the bound to the bit, by which derivatives know that it ended there
+        state.value[n] = prior.upper[n] if d == prior.upper[n] - state.value[n] else state.value[n] + d
         square = squared_norm(row)
         state.moved[0] += abs(c) * square
         state.moved[1] += abs(c) * np.sqrt(square * r)

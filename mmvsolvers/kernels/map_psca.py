@@ -210,13 +210,16 @@ def exact_step(n, value, prior, found):
 def largest_steps(devices, value, prior, found):
     """Return the largest scaled exact step |d|q, the largest but for leaps, and the device of the largest leap.
 
-    A leap ends at the bound of a device with log_odds > 0, behind a maximum that its convex approximation does not see.
+    A leap goes to the bound of a device with log_odds > 0, or away from it, behind a maximum that the convex
+    approximation does not see.
     """
     largest, leap, leaper = 0.0, 0.0, -1
     for n in devices:
         d = exact_step(n, value, prior, found)
         scaled = abs(d) * found.q[n]
-        if prior.log_odds[n] > 0.0 and d == prior.upper[n] - value[n] and found.step[n] < d:
+        up = d == prior.upper[n] - value[n] and found.step[n] < d
+        down = value[n] == prior.upper[n] and d < 0.0 and found.step[n] >= 0.0
+        if prior.log_odds[n] > 0.0 and (up or down):
             if scaled > leap:
                 leap, leaper = scaled, n
         else:
@@ -330,7 +333,8 @@ def solve(AT, Y, noise_var, prior, max_iter, tol, value):
         done += 1
         if seen <= tol:
             # nothing is left to the parallel steps
-            value[leaper] = prior.upper[leaper]
+            d = exact_step(leaper, value, prior, found)
+            value[leaper] = prior.upper[leaper] if d > 0.0 else max(value[leaper] + d, 0.0)
             evaluate(AT, Y, noise_var, value, prior, point)
             continue
         chosen = likely(value, prior, found)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mmvsolvers.validation import FINITE, POSITIVE, POSITIVE_OR_INF, PROBABILITY, Range, as_real
 
 REAL_DTYPES = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+NUMPY_DTYPES: dict[torch.dtype, type[np.floating]] = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 class Recovery(NamedTuple):
@@ -141,14 +144,28 @@ class Problems:
         """Spread a scalar or a tensor of shape (n_iter,) over the iterations: (n_iter,), real."""
         return self._spread(name, value, admissible, (n_iter,), "iteration")
 
-    def start(self, start: tuple[Tensor, ...] | None, *shapes: tuple[int, int] | tuple[int]) -> list[Tensor] | None:
-        """Flatten the leading axes of a start point's tensors, which must have the given shapes behind them."""
+    def start(
+        self, start: tuple[Tensor, ...] | None, *parts: tuple[tuple[int, ...], Range | None]
+    ) -> list[Tensor] | None:
+        """Flatten the leading axes of a start point's tensors, as precise as A and where it is.
+
+        ``parts`` has the shape behind the leading axes of each, and what it may hold: None for a complex one.
+        """
         if start is None:
             return None
-        wanted = [(*self.leading, *shape) for shape in shapes]
-        if not isinstance(start, tuple) or [tuple(part.shape) for part in start] != wanted:
+        wanted = [(*self.leading, *shape) for shape, _ in parts]
+        given = start if isinstance(start, tuple) and all(isinstance(part, Tensor) for part in start) else ()
+        if [tuple(part.shape) for part in given] != wanted:
             raise ValueError(f"start must be the state of an earlier call: a tuple of tensors of shapes {wanted}")
-        return [part.reshape(self.T, *shape) for part, shape in zip(start, shapes, strict=True)]
+        for part, (_, admissible) in zip(given, parts, strict=True):
+            dtype = self.A.dtype if admissible is None else REAL_DTYPES[self.A.dtype]
+            if part.dtype != dtype:
+                raise TypeError(f"start must be {dtype} where A is {self.A.dtype}; got {part.dtype}")
+            if part.device != self.A.device:
+                raise ValueError(f"start must be on the device of A, {self.A.device}; got {part.device}")
+            if admissible is not None and _values_are_free(part):
+                as_real("start", part.detach().numpy(), admissible)
+        return [part.reshape(self.T, *shape) for part, (shape, _) in zip(given, parts, strict=True)]
 
     def batched(self, flat: Tensor) -> Tensor:
         """Give (T, ...) its leading axes back."""
@@ -160,6 +177,7 @@ class Problems:
             number = as_real(name, value, admissible)
             if number.ndim:
                 raise TypeError(f"{name} must be a number or a tensor; got {type(value).__name__}")
+            _check_cast(name, number, admissible, real)
             # A fill, unlike a copy from the host, can be captured in a CUDA graph.
             return torch.full(shape, float(number), dtype=real, device=self.A.device)
         if value.dtype.is_complex or not value.dtype.is_floating_point:
@@ -167,7 +185,7 @@ class Problems:
         if tuple(value.shape) not in ((), shape):
             raise ValueError(f"{name} must be a scalar or have shape {shape}, one per {each}; got {tuple(value.shape)}")
         if _values_are_free(value):
-            as_real(name, value.detach().numpy(), admissible)
+            _check_cast(name, as_real(name, value.detach().double().numpy(), admissible), admissible, real)
         return value.to(device=self.A.device, dtype=real).expand(shape)
 
 
@@ -180,6 +198,17 @@ def _check_values(name: str, value: Tensor) -> None:
     finite = torch.isfinite(value.detach())
     if not finite.all():
         raise ValueError(f"{name} must be finite; got {int((~finite).sum())} NaN or infinite entries")
+
+
+def _check_cast(name: str, value: NDArray[np.float64], admissible: Range, real: torch.dtype) -> None:
+    """Refuse what is admissible only in double precision where it will be single."""
+    with np.errstate(over="ignore", under="ignore"):
+        cast = np.asarray(value).astype(NUMPY_DTYPES[real])
+    good = admissible.contains(cast) & (np.isfinite(cast) | np.isinf(value))
+    if not good.all():
+        raise ValueError(
+            f"{name} must be {admissible.words}, in {cast.dtype.name} too; got {np.asarray(value)[~good].flat[0]:.17g}"
+        )
 
 
 def check_scores(Y: Tensor, score: Tensor) -> None:
@@ -227,6 +256,8 @@ def posterior(
         bound = torch.where(probability.detach() > 0.5, 1.0, torch.inf)
     else:
         bound = problems.per_device("upper", upper, POSITIVE_OR_INF).expand(problems.T, -1)
+        if _values_are_free(probability) and ((probability > 0.5) & bound.isinf()).any():
+            raise ValueError("upper must be finite where activity_prob > 0.5, where there is no minimum; got inf")
     scaled = Problems(A * variance.sqrt(), problems.Y, problems.leading)
     return scaled, noise, torch.logit(probability) / problems.M, bound
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 
 from mmvsolvers.validation import as_choice, as_count
 
@@ -49,6 +50,10 @@ def sweep_operator(name: str, *arguments: str, blocked: bool = False) -> Callabl
         if resolved == "reference":
             value: Tensor = _module(resolved, name).forward(*tensors, n_iter)
             return value
+        if not torch.compiler.is_compiling() and any(map(_has_tangent, tensors)):
+            raise NotImplementedError(
+                f"sweeps have derivatives by reverse mode alone, unless backend='reference'; got {name} in forward mode"
+            )
         record = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         value, _ = operator(*tensors, n_iter, record, resolved)
         return value
@@ -92,6 +97,10 @@ def resolve_backend(backend: str, device: torch.device, blocked_length: int = 0)
                 "backend='triton' needs the package triton: install it, or choose backend='reference', which is slow"
             )
     return backend
+
+
+def _has_tangent(tensor: Tensor) -> bool:
+    return unpack_dual(tensor).tangent is not None  # type: ignore[no-untyped-call]
 
 
 def _module(backend: str, name: str) -> ModuleType:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmvsolvers.kernels.amp_mmse import BLOW_UP, DAMPING_DOWN, DAMPING_FLOOR, DAMPING_UP, TAU2_FLOOR
-from mmvsolvers.validation import FRACTION, POSITIVE, PROBABILITY, as_choice, as_count
+from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, PROBABILITY, as_choice, as_count
 from mmvsolvers_nn.functional._inputs import Problems, Recovery, squared_rows
 
 # Log-likelihood ratios beyond it are as good as certain, and a sum of them must not drown all others.
@@ -56,6 +56,7 @@ def amp_mmse(
     averaged : bool
         Whether ``X`` is the mean of all iterates, each weighted by 1/τ⁸. Where AMP has not converged it circles around
         what it knows, and the mean errs less than any one of them; where it converges, the last ones have the weight.
+        ``state`` knows no mean: what goes on from it begins a new one.
     n_iter : int
         Number of iterations.
     start : tuple of Tensor, optional
@@ -144,7 +145,8 @@ class Iterate(NamedTuple):
     @classmethod
     def of(cls, problems: Problems, state: tuple[Tensor, ...], share: Tensor | None) -> Iterate:
         """Take up the ``state`` of an earlier call, with another share unless it is adaptive."""
-        rows, residual, one = (problems.N, problems.M), (problems.L, problems.M), (1, 1)
+        rows, residual = ((problems.N, problems.M), None), ((problems.L, problems.M), None)
+        one = (1, 1), NON_NEGATIVE
         iterate = cls(*(part.mT for part in problems.start(state, rows, residual, rows, one, one, one) or ()))
         return iterate if share is None else iterate._replace(share=share[:, None, None])
 

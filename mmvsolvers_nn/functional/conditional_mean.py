@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mmvsolvers.validation import NON_NEGATIVE, POSITIVE
+from mmvsolvers.validation import POSITIVE, UNIT_INTERVAL
 from mmvsolvers_nn.functional._inputs import Problems
 from mmvsolvers_nn.functional._reference.map_cd import filtered
 
@@ -49,7 +49,7 @@ def conditional_mean(
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
-    active = problems.per_entry("probability", probability, NON_NEGATIVE)
+    active = problems.per_entry("probability", probability, UNIT_INTERVAL)
     strength = variance.sqrt()
     rows, q = filtered(A * strength, noise, active)
     weight = active * strength / (1.0 + (1.0 - active) * q)

@@ -70,7 +70,7 @@ def covariance_lasso(
     weight = problems.per_problem("lam", lam, NON_NEGATIVE)
     gram = torch.view_as_real(A.mH @ A).square().sum(dim=-1)
     correlation = squared_rows(A.mH @ problems.Y, 2) / problems.M - noise.unsqueeze(1) * squared_rows(A, 0)
-    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(correlation)]
+    (value,) = problems.start(start, ((problems.N,), NON_NEGATIVE)) or [torch.zeros_like(correlation)]
     value = sweeps(gram, correlation, weight, value, n_iter=n_iter, backend=backend)
     score = problems.batched(value)
     return Recovery(None, score, (score,))

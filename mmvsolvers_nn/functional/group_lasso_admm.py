@@ -67,7 +67,7 @@ def group_lasso_admm(
     # Antennas lead, (T, M, ·): a product with A is then one matrix product over all problems and antennas.
     received = problems.Y.mT.contiguous()
     shapes = (N, M), (L, M), (L, M)
-    parts = problems.start(start, *shapes) or [A.new_zeros(T, *shape) for shape in shapes]
+    parts = problems.start(start, *((shape, None) for shape in shapes)) or [A.new_zeros(T, *shape) for shape in shapes]
     X, B, C = (part.mT for part in parts)
     column_norms = squared_rows(A, 0)
     per_row = (weight / penalty).unsqueeze(1)

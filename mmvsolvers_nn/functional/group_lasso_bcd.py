@@ -64,7 +64,7 @@ def group_lasso_bcd(
     problems = Problems.of(A, Y)
     weight = problems.per_problem("lam", lam, NON_NEGATIVE)
     shape = (problems.N, problems.M)
-    (X,) = problems.start(start, shape) or [A.new_zeros(problems.T, *shape)]
+    (X,) = problems.start(start, (shape, None)) or [A.new_zeros(problems.T, *shape)]
     X = sweeps(A, problems.Y, weight, X, n_iter=n_iter, backend=backend)
     score = squared_rows(X, 2) / problems.M
     batched = problems.batched(X)

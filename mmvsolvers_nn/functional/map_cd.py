@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mmvsolvers.validation import NON_NEGATIVE
 from mmvsolvers_nn.functional._inputs import Problems, Recovery, posterior
 from mmvsolvers_nn.functional._operator import sweep_operator
 
@@ -74,7 +75,7 @@ def map_cd(
     [True, False, False]
     """
     problems, noise, log_odds, bound = posterior(A, Y, noise_var, activity_prob, channel_var, upper)
-    return descend(problems, noise, log_odds, bound, n_iter, start, backend)
+    return descend(problems, noise, log_odds, bound, 1.0, n_iter, start, backend)
 
 
 def descend(
@@ -82,6 +83,7 @@ def descend(
     noise_var: Tensor,
     log_odds: Tensor,
     upper: Tensor,
+    unit: Tensor | float,
     n_iter: int,
     start: tuple[Tensor, ...] | None,
     backend: str,
@@ -91,15 +93,18 @@ def descend(
     Parameters
     ----------
     problems : Problems
-        With column n of A scaled such that its coefficient is the value sought.
+        With column n of A scaled such that its coefficient is the value sought, in units of ``unit``.
     noise_var : Tensor of shape (T,)
         Noise variance.
     log_odds, upper : Tensor of shape (T, N)
         log(ε/(1-ε))/M and the largest value allowed.
+    unit : Tensor of shape () or float
+        What ``start`` and the score are divided by meanwhile.
     n_iter, start, backend
         As in `map_cd`.
     """
-    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(log_odds)]
+    (value,) = problems.start(start, ((problems.N,), NON_NEGATIVE)) or [torch.zeros_like(log_odds)]
+    value = value / unit
     value = sweeps(problems.A, problems.Y, noise_var, log_odds, upper, value, n_iter=n_iter, backend=backend)
-    score = problems.batched(value)
+    score = problems.batched(value * unit)
     return Recovery(None, score, (score,))

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mmvsolvers.kernels.map_psca import ARMIJO
-from mmvsolvers.validation import POSITIVE, as_choice, as_count
+from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_choice, as_count
 from mmvsolvers_nn.functional._inputs import Problems, Recovery, posterior, squared_rows
 
 # What the line search of a fixed number of operations may take; the last is taken where none brings the descent.
@@ -110,7 +110,9 @@ def descend(
         as_choice("step", step, ("search",))
     else:
         shares = problems.per_iteration("step", step, POSITIVE, n_iter)
-    (value,) = problems.start(start, (problems.N,)) or [torch.zeros_like(log_odds).expand(problems.T, -1)]
+    (value,) = problems.start(start, ((problems.N,), NON_NEGATIVE)) or [
+        torch.zeros_like(log_odds).expand(problems.T, -1)
+    ]
     for u in range(n_iter):
         direction, slope = checkpoint(
             directions, problems.A, problems.Y, noise_var, log_odds, upper, value,

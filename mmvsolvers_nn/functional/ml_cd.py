@@ -62,4 +62,18 @@ def ml_cd(
     problems = Problems.of(A, Y)
     noise = problems.per_problem("noise_var", noise_var, POSITIVE)
     flat_prior = torch.zeros_like(A[0].detach().real).expand(problems.T, -1)
-    return descend(problems, noise, flat_prior, torch.full_like(flat_prior, torch.inf), n_iter, start, backend)
+    root = root_of_unit(A, noise)
+    ordinary = Problems(A * root, problems.Y, problems.leading)
+    bound = torch.full_like(flat_prior, torch.inf)
+    return descend(ordinary, noise, flat_prior, bound, root * root, n_iter, start, backend)
+
+
+@torch.no_grad()
+def root_of_unit(A: Tensor, noise_var: Tensor) -> Tensor:
+    """Return a power of two, for exact products: the root of a power γ that is as strong as noise, or so.
+
+    In units of its square, squares of aᴴΣ⁻¹a stay within the exponents of single precision whatever the units of
+    A and Y.
+    """
+    root = noise_var.mean().sqrt() / torch.view_as_real(A.resolve_conj()).abs().max()
+    return root / (2 * torch.frexp(root).mantissa)

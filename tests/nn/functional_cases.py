@@ -22,6 +22,17 @@ SHAPES = {
 }
 
 
+def ended_at_a_bound(backend: str) -> tuple[Tensor, Tensor]:
+    """Return, from many starts that all end at the bound 0.9, the derivatives of MAP's values by Y and by the bound."""
+    A = torch.ones(1, 1, dtype=torch.complex128)
+    Y = torch.full((99, 1, 1), 3.0, dtype=torch.complex128, requires_grad=True)
+    start = (torch.linspace(0.01, 0.89, 99, dtype=torch.float64).unsqueeze(1),)
+    upper = torch.tensor([0.9], dtype=torch.float64, requires_grad=True)
+    found = functional.map_cd(A, Y, 0.1, 0.3, upper=upper, n_iter=1, start=start, backend=backend).score
+    by_Y, by_upper = torch.autograd.grad(found.sum(), [Y, upper])
+    return by_Y, by_upper
+
+
 def problem(
     N: int, L: int, M: int, leading: tuple[int, ...], dtype: torch.dtype, seed: int = 0
 ) -> tuple[Tensor, Tensor]:

@@ -73,6 +73,12 @@ def test_differentiates_the_start_point(name):
     assert cases.error_ratio(found, expected) < 1e-9
 
 
+def test_a_device_at_its_bound_follows_the_bound_alone():
+    by_Y, by_upper = cases.ended_at_a_bound(BACKEND)
+    assert not by_Y.any()
+    assert by_upper == 99
+
+
 @pytest.mark.parametrize("order", ["rows", "columns"])
 @pytest.mark.parametrize("name", ["group_lasso_bcd", "map_cd", "covariance_lasso"])
 def test_results_are_laid_out_as_the_compiler_is_told(name, order):

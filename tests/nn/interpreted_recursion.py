@@ -23,7 +23,9 @@ for B, M, dtype, bound in (
     for found, expected in zip(kernels.eliminate(gram, steps), plain.eliminate(gram, steps), strict=True):
         torch.testing.assert_close(found, expected, **tolerance)
     gradient = torch.linspace(-1.0, 1.0, 2 * B, dtype=steps.dtype).reshape(2, B)
-    back = [module.decide_backward(gradient, gram, *rest, steps) for module in (kernels, plain)]
+    correlations, value, *priors = rest
+    after = torch.where(steps == priors[1] - value, priors[1], value + steps)
+    back = [module.decide_backward(gradient, gram, correlations, after, *priors, steps) for module in (kernels, plain)]
     for found, expected in zip(*back, strict=True):
         torch.testing.assert_close(found, expected, **tolerance)
     generator = torch.Generator().manual_seed(M)

@@ -56,7 +56,11 @@ def test_recursion_s_derivatives(bound):
     rows = leaves[0]
     steps = recursion.decide(rows @ rows.mH, *leaves[1:])
     expected = torch.autograd.grad(steps, leaves, gradient, allow_unused=True, materialize_grads=True)
-    by_gram, *found = recursion.decide_backward(gradient, tensors[0] @ tensors[0].mH, *tensors[1:], steps.detach())
+    _, correlations, value, log_odds, upper = tensors
+    after = torch.where(steps == upper - value, upper, value + steps).detach()
+    by_gram, *found = recursion.decide_backward(
+        gradient, tensors[0] @ tensors[0].mH, correlations, after, log_odds, upper, steps.detach()
+    )
     for value, wanted in zip((2 * by_gram @ tensors[0], *found), expected, strict=True):
         torch.testing.assert_close(value, wanted, rtol=1e-9, atol=1e-12)
 

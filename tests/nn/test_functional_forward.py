@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import mmvsolvers as mmv
+from mmvsolvers_nn import functional
 
 TOLERANCE = {torch.complex128: 1e-9, torch.complex64: 1e-3}
 N_ITER = 6
@@ -143,3 +144,19 @@ def test_parallel_estimation_takes_a_prior_for_every_problem():
     for t, one in enumerate(prior):
         alone = cases.functional.map_psca(A, Y[t], 0.1, one, n_iter=5).score
         torch.testing.assert_close(together[t], alone, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["reference", "numba", "blocked"])
+@pytest.mark.parametrize("exponent", [-35, 35])
+def test_powers_have_units(exponent, backend):
+    """Powers of two change no digit, and squares of them would leave the exponents of single precision."""
+    A, Y = cases.problem(6, 4, 2, (2,), torch.complex64)
+    unit = 2.0**exponent
+    ordinary = functional.ml_cd(A, Y, 0.1, n_iter=4, backend=backend).score
+    found = functional.ml_cd(A, unit * Y, 0.1 * unit**2, n_iter=4, backend=backend)
+    torch.testing.assert_close(found.score / unit**2, ordinary)
+    assert ordinary.any()
+    longer = functional.ml_cd(A, unit * Y, 0.1 * unit**2, n_iter=2, backend=backend, start=found.state).score
+    torch.testing.assert_close(longer / unit**2, functional.ml_cd(A, Y, 0.1, n_iter=6, backend=backend).score)
+    pilots = functional.ml_cd(A / unit, Y, 0.1, n_iter=4, backend=backend).score
+    torch.testing.assert_close(pilots / unit**2, ordinary)

@@ -167,10 +167,43 @@ def test_inference_records_nothing():
     assert history.numel() == 0
 
 
-def test_compiles_without_a_graph_break():
+@pytest.mark.parametrize("backend", ["numba", "blocked"])
+@pytest.mark.parametrize("name", ["map_cd", "group_lasso_bcd"])
+def test_compiles_without_a_graph_break(name, backend):
     A, Y = cases.problem(6, 4, 2, (2,), torch.complex128)
-    tensors, estimates = leaves("map_cd", A, Y, (2,))
-    expected = gradients(estimates(*tensors, n_iter=2), tensors)
-    compiled = torch.compile(lambda *args: estimates(*args, n_iter=2), backend="aot_eager", fullgraph=True)
+    tensors, estimates = leaves(name, A, Y, (2,))
+
+    def run(*args):
+        return estimates(*args, n_iter=2, backend=backend)
+
+    compiled = torch.compile(run, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*tensors), run(*tensors))
+    expected = gradients(run(*tensors), tensors)
     for value, reference in zip(gradients(compiled(*tensors), tensors), expected, strict=True):
         torch.testing.assert_close(value, reference)
+
+
+@pytest.mark.parametrize("name", ["map_cd", "group_lasso_bcd"])
+def test_compiles_with_the_way_back(name):
+    A, Y = cases.problem(37, 4, 3, (2,), torch.complex128)
+    wanted, estimates = leaves(name, A, Y, (2,))
+    found, _ = leaves(name, A, Y, (2,))
+
+    def step(*args):
+        estimated = estimates(*args, n_iter=3, backend="blocked")
+        parts = estimated if isinstance(estimated, tuple) else (estimated,)
+        sum(part.abs().square().sum() for part in parts).backward()
+
+    step(*wanted)
+    with torch._dynamo.config.patch(compiled_autograd=True):
+        torch.compile(step, backend="aot_eager")(*found)
+    for value, reference in zip(found, wanted, strict=True):
+        torch.testing.assert_close(value.grad, reference.grad)
+
+
+@pytest.mark.parametrize("backend", ["reference", "numba", "blocked"])
+def test_a_device_at_its_bound_follows_the_bound_alone(backend):
+    """A bound that is no power of two: from where a device starts, the step to it may miss it by a rounding error."""
+    by_Y, by_upper = cases.ended_at_a_bound(backend)
+    assert not by_Y.any()
+    assert by_upper == 99

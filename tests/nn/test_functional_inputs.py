@@ -1,6 +1,7 @@
 """Bad arguments raise errors that name them."""
 
 import functional_cases as cases
+import numpy as np
 import pytest
 import torch
 
@@ -80,6 +81,66 @@ BAD_OPTIONS = {
         ValueError,
         "start must be the state of an earlier",
     ),
+    "upper_infinite": (
+        "map_cd",
+        {"noise_var": 1.0, "activity_prob": 0.8, "upper": torch.inf},
+        ValueError,
+        "upper must be finite where activity_prob > 0.5",
+    ),
+    "upper_infinite_at_one": (
+        "map_psca",
+        {"noise_var": 1.0, "activity_prob": 0.8, "upper": torch.tensor([1.0, 1.0, 1.0, torch.inf, 1.0, 1.0])},
+        ValueError,
+        "upper must be finite where activity_prob > 0.5",
+    ),
+    "probability_in_single_precision": (
+        "map_psca",
+        {"noise_var": 1.0, "activity_prob": torch.tensor(1.0 - 1e-9, dtype=torch.float64)},
+        ValueError,
+        "activity_prob must be strictly between 0 and 1, in float32 too; got 0.999999999",
+    ),
+    "noise_var_in_single_precision": (
+        "ml_cd",
+        {"noise_var": 1e-50},
+        ValueError,
+        "noise_var must be finite and positive, in float32 too; got 1",
+    ),
+    "start_integers": (
+        "ml_cd",
+        {"noise_var": 1.0, "start": (torch.zeros(2, 6, dtype=torch.int64),)},
+        TypeError,
+        "start must be torch.float32 where A is torch.complex64; got torch.int64",
+    ),
+    "start_double": (
+        "group_lasso_bcd",
+        {"lam": 1.0, "start": (torch.zeros(2, 6, 3, dtype=torch.complex128),)},
+        TypeError,
+        "start must be torch.complex64",
+    ),
+    "start_elsewhere": (
+        "ml_psca",
+        {"noise_var": 1.0, "start": (torch.zeros(2, 6, device="meta"),)},
+        ValueError,
+        "start must be on the device of A, cpu; got meta",
+    ),
+    "start_arrays": (
+        "ml_cd",
+        {"noise_var": 1.0, "start": (np.zeros((2, 6), np.float32),)},
+        ValueError,
+        "start must be the state of",
+    ),
+    "start_recovery": (
+        "ml_cd",
+        {"noise_var": 1.0, "start": functional.ml_cd(A, Y, 1.0, n_iter=1)},
+        ValueError,
+        "start must be the state of",
+    ),
+    "start_negative": (
+        "covariance_lasso",
+        {"lam": 1.0, "start": (torch.full((2, 6), -1.0),)},
+        ValueError,
+        "start must be finite and non-negative; got -1",
+    ),
     "start_values": ("ml_cd", {"noise_var": 1.0, "start": torch.zeros(2, 6)}, ValueError, "start must be the state of"),
 }
 
@@ -114,3 +175,22 @@ def test_missing_backends(monkeypatch):
         functional.ml_cd(A, Y, 0.1, n_iter=1, backend="triton")
     with pytest.raises(ValueError, match="backend='numba' needs tensors on the CPU; got meta"):
         functional.ml_cd(A.to("meta"), Y.to("meta"), 0.1, n_iter=1, backend="numba")
+
+
+def test_probabilities_end_at_one():
+    with pytest.raises(ValueError, match=r"probability must be between 0 and 1; got 1\.5"):
+        functional.conditional_mean(A, Y, 0.1, torch.full((2, 6), 1.5))
+
+
+def test_hyperparameters_may_have_any_precision():
+    found = functional.ml_cd(A, Y, torch.tensor(0.5, dtype=torch.bfloat16), n_iter=2).score
+    assert torch.equal(found, functional.ml_cd(A, Y, 0.5, n_iter=2).score)
+
+
+@pytest.mark.parametrize("backend", ["numba", "blocked"])
+def test_there_is_no_silent_forward_mode(backend):
+    def score(scale):
+        return functional.ml_cd(A, scale * Y, 0.1, n_iter=2, backend=backend).score
+
+    with pytest.raises(NotImplementedError, match="sweeps have derivatives by reverse mode alone"):
+        torch.func.jvp(score, (torch.tensor(1.0),), (torch.tensor(1.0),))

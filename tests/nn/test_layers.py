@@ -140,3 +140,38 @@ def test_threshold_is_the_optimum_on_the_scores_it_was_fitted_on():
         threshold(torch.zeros(3))
     threshold.fit(torch.tensor([0.9, 0.2, 0.6, 0.1]), torch.tensor([True, False, True, False]))
     assert threshold(torch.tensor([0.41, 0.39])).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-15, 1e22, 1e150])
+def test_pilots_of_any_size_start_with_norm_sqrt_length(size):
+    A = draw_pilots(np.random.default_rng(0), 7, 20)
+    sizes = np.where(np.arange(20) % 2, size, 1.0)
+    found = PilotEncoder(A * sizes)().detach().numpy()
+    wanted = np.sqrt(7) * A / np.linalg.norm(A, axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-60, 1e60])
+def test_fixed_pilots_must_fit_into_single_precision(size):
+    with pytest.raises(ValueError, match="A must have columns that single precision can hold"):
+        FixedPilots(size * draw_pilots(np.random.default_rng(0), 4, 6))
+
+
+@pytest.mark.parametrize(
+    "part", [AMP(2, np.full(12, 1 - 1e-9)), MAP(2, 0.1, np.full(12, 1 - 1e-9))], ids=["AMP", "MAP"]
+)
+@pytest.mark.parametrize("shift", [-300.0, 0.0, 300.0])
+def test_probabilities_stay_between_0_and_1_in_single_precision(part, shift):
+    A, Y = problem()
+    with torch.no_grad():
+        part.log_odds.add_(shift)
+        found = part(A, Y)
+        part.log_odds.sub_(shift)
+    assert found.isfinite().all()
+
+
+def test_threshold_of_double_precision_scores():
+    threshold = Threshold()
+    scores, activity = torch.tensor([0.1, 0.2], dtype=torch.float64), torch.tensor([True, True])
+    threshold.fit(scores, activity)
+    assert threshold(scores).all()

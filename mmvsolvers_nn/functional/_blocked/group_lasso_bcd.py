@@ -56,7 +56,8 @@ def backward(
             by_lam -= torch.where(length > 0, inner / (squares * torch.where(length > 0, length, 1.0)), 0.0).sum(dim=0)
             by_square = (real_inner(by_correlations, rows) - inner / squares).sum(dim=1)
             by_gram = torch.diag(by_square) - pairs(by_correlations, change).tril(-1)
-            by_A[:, block] += pilots @ (by_gram + by_gram.mH) + pairs(R, by_correlations) - pairs(by_R, change)
+            hermitian = by_gram + by_gram.mT.conj_physical()
+            by_A[:, block] += pilots @ hermitian + pairs(R, by_correlations) - pairs(by_R, change)
             by_R = by_R + times(pilots, by_correlations)
             by_X[block] = squares.unsqueeze(2) * by_correlations - by_change
         after = before

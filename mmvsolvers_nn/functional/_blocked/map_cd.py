@@ -38,7 +38,9 @@ def forward(
             gram = rows @ A[:, block]
             steps = recursion.decide(gram, rows @ Y, value[:, block], log_odds[:, block], upper[:, block])
             P = update(P, rows, *recursion.eliminate(gram, steps))
-            value[:, block] += steps
+            before, bound = value[:, block], upper[:, block]
+            # at the bound to the bit, by which the way back knows that it ended there
+            value[:, block] = torch.where(steps == bound - before, bound, before + steps)
     return value, history
 
 
@@ -76,7 +78,7 @@ def backward(
             rows = A_block.mH @ P
             correlations = rows @ Y
             by_gram, by_correlations, by_start, by_prior, by_bound = recursion.decide_backward(
-                by_steps, rows @ A_block, correlations, before[:, block], log_odds[:, block], upper[:, block], steps
+                by_steps, rows @ A_block, correlations, after[:, block], log_odds[:, block], upper[:, block], steps
             )
             by_value[:, block] += by_start
             by_log_odds[:, block] += by_prior
@@ -85,13 +87,13 @@ def backward(
             by_A[:, block] += (rows.mH @ by_gram + P @ by_rows.mH).sum(dim=0)
             by_Y += rows.mH @ by_correlations
             by_P = A_block @ by_rows
-            H = H + 0.5 * (by_P + by_P.mH)
+            H = H + 0.5 * (by_P + by_P.mT.conj_physical())
             P_after = P
         # back through Σ⁻¹ = (σ²I + A diag(before) Aᴴ)⁻¹
         by_covariance = P_after @ H @ P_after
         by_noise_var -= real_diagonal(by_covariance).sum(dim=1)
         products = by_covariance @ A
-        by_value -= (A.conj().unsqueeze(0) * products).real.sum(dim=1)
+        by_value -= (A.conj_physical().unsqueeze(0) * products).real.sum(dim=1)
         by_A -= 2 * (before.unsqueeze(1) * products).sum(dim=0)
         after = before
     return by_A, by_Y, by_noise_var, by_log_odds, by_upper, by_value

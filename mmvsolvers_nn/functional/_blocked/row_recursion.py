@@ -30,9 +30,9 @@ def threshold_backward(gradient: Tensor, gram: Tensor, found: Tensor, lam: Tenso
         length = torch.where(passes, length, 1.0)
         # back through row = (1 - λ/‖t‖)·t/square, where ‖t‖ = square·‖row‖ + λ; all 0 where row = 0
         t_length = square * length + lam
-        along = (row * by_row.conj()).real.sum(dim=1) / length
+        along = (row * by_row.conj_physical()).real.sum(dim=1) / length
         kept = torch.where(passes, length / t_length, 0.0)
         turned = lam * along / (t_length * square * length)
         by_correlations[k] = kept.unsqueeze(1) * by_row + turned.unsqueeze(1) * row
-        gradient = gradient - gram[k].conj()[:, None, None] * by_correlations[k]
+        gradient = gradient - gram[k].conj_physical()[:, None, None] * by_correlations[k]
     return by_correlations

@@ -88,7 +88,8 @@ def backward(
         by_covariance = inverse @ H @ inverse
         by_noise_var -= 0.5 * by_covariance.diagonal(dim1=1, dim2=2).real.sum(dim=1)
         products = by_covariance @ A
-        by_value -= 0.5 * (A.conj() * products).real.sum(dim=1)
+        # a physical conjugate: within an operator of a compiled graph, torch forgets those that it has put off
+        by_value -= 0.5 * (A.conj_physical() * products).real.sum(dim=1)
         by_pilots -= (before.unsqueeze(1) * products).mT
         after = before
     by_A = by_pilots.sum(dim=0).mT.contiguous()
@@ -130,10 +131,12 @@ def sweep(pilots, received, inverse, log_odds, upper, value, N, L, M, BLOCK_L: t
         w_re, w_im = adjoint_product(Y_re, Y_im, s_re, s_im)
         r = real_inner(w_re, w_im, w_re, w_im) / M
         old = tl.load(value + t * N + n)
-        d = coordinate_step(q, r, old, tl.load(log_odds + t * N + n), tl.load(upper + t * N + n))
+        bound = tl.load(upper + t * N + n)
+        d = coordinate_step(q, r, old, tl.load(log_odds + t * N + n), bound)
         # Every warp has read the old value by then: one that is late would take the new one for it.
         tl.debug_barrier()
-        tl.store(value + t * N + n, old + d)
+        # at the bound to the bit, by which the way back knows that it ended there
+        tl.store(value + t * N + n, tl.where(d == bound - old, bound, old + d))
         c = d / (1.0 + d * q)
         update_re, update_im = outer(s_re, s_im, s_re, s_im)
         P_re -= c * update_re

@@ -46,17 +46,20 @@ def decide_backward(
     gradient: Tensor,
     gram: Tensor,
     correlations: Tensor,
-    value: Tensor,
+    after: Tensor,
     log_odds: Tensor,
     upper: Tensor,
     steps: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return the derivatives by the arguments of `decide` from those by the steps; by the hermitian gram, hermitian."""
+    """Return the derivatives by the arguments of `decide` from those by the steps; by the hermitian gram, hermitian.
+
+    ``after`` is the value that the steps led to.
+    """
     (_, B, M), blocks = correlations.shape, padded(B=gram.shape[1], M=correlations.shape[2])
-    given = (part.contiguous() for part in (gradient, value, log_odds, upper, steps))
+    given = (part.contiguous() for part in (gradient, after, log_odds, upper, steps))
     tape = (torch.empty_like(part, memory_format=torch.contiguous_format) for part in (gram, correlations))
     by_large = [torch.empty_like(part, memory_format=torch.contiguous_format) for part in (gram, correlations)]
-    by_small = [torch.empty_like(value, memory_format=torch.contiguous_format) for _ in range(3)]
+    by_small = [torch.empty_like(after, memory_format=torch.contiguous_format) for _ in range(3)]
     launch(
         reverse_block,
         gram,
@@ -152,7 +155,7 @@ def reverse_block(
     gram,
     correlations,
     gradient,
-    value,
+    after,
     log_odds,
     upper,
     steps,
@@ -197,7 +200,7 @@ def reverse_block(
         g_re, g_im = load_complex(tape_g, k * B + i, i < B)
         w_re, w_im = load_complex(tape_w, k * M + m, m < M)
         d, prior, bound = tl.load(steps + at), tl.load(log_odds + at), tl.load(upper + at)
-        after = tl.load(value + at) + d
+        end = tl.load(after + at)
         q = entry(g_re, i, k)
         u = 1.0 + d * q
         c = d / u
@@ -211,10 +214,10 @@ def reverse_block(
         by_g_im = -2.0 * c * back_im - c * spread_im
         # a step that ends at a bound follows the bound and the value it starts from, nothing else
         by_d = tl.load(gradient + at) + by_c / (u * u)
-        clipped = (after <= 0.0) | (after >= bound)
+        clipped = (end <= 0.0) | (end >= bound)
         by_step = tl.where(clipped, 0.0, by_d)
         tl.store(by_value + at, tl.where(clipped, -by_d, 0.0))
-        tl.store(by_upper + at, tl.where(clipped & (after > 0.0), by_d, 0.0))
+        tl.store(by_upper + at, tl.where(clipped & (end > 0.0), by_d, 0.0))
         by_r = by_step / tl.where(clipped, 1.0, q * (q - 2.0 * prior * u))
         tl.store(by_log_odds + at, u * u * by_r)
         by_q = -by_c * c * c - u * by_r - by_step * (u - 1.0) / (q * q)
