@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains the weights in examples/weights. About half an hour on one core; run again after an interruption, it goes on.
+# Trains the weights in examples/weights. One to thirty minutes each on one core; run again after an interruption, it goes on.
 set -eu
 cd "$(dirname "$0")"
 

@@ -108,6 +108,7 @@ class Optimum:
     """
 
     name, label = "optimum", "optimum"
+    needs = ("the model",)
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario

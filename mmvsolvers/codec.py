@@ -126,6 +126,14 @@ def class_name(kind: type) -> str:
     return str(kind.__name__) if getattr(mmvsolvers, kind.__name__, None) is kind else object_name(kind)
 
 
+def model_name(model: Any) -> str:
+    """Return what tables call a model: the name that its class is written by, where it can be."""
+    try:
+        return class_name(type(model))
+    except TypeError:
+        return type(model).__name__
+
+
 def object_name(value: Any) -> str:
     """Return ``module:name`` of a class or a function.
 

@@ -207,15 +207,15 @@ class Scenario:
         )
 
     def __eq__(self, other: object) -> bool:
-        """Compare all fields, arrays of pilots entry by entry."""
+        """Compare all fields, arrays of pilots entry by entry; an own class with nothing to remember is one model."""
         if not isinstance(other, Scenario):
             return NotImplemented
         mine, others = self.pilots, other.pilots
         same_kind = isinstance(mine, str) == isinstance(others, str)
         return (
             self._plain() == other._plain()
-            and self.activity == other.activity
-            and self.channel == other.channel
+            and _same_model(self.activity, other.activity)
+            and _same_model(self.channel, other.channel)
             and same_kind
             and (mine == others if isinstance(mine, str) else np.array_equal(np.asarray(mine), np.asarray(others)))
         )
@@ -369,6 +369,11 @@ def describe_model(model: object, without: tuple[str, ...] = ()) -> str:
 def model_fields(model: Any) -> dict[str, Any]:
     """Return the arguments of an activity or channel model, or of its class, by their names, with their defaults."""
     return {field.name: field.default for field in fields(model) if field.init} if is_dataclass(model) else {}
+
+
+def _same_model(one: Any, other: Any) -> bool:
+    plain = not is_dataclass(one) and not getattr(one, "__dict__", None) and not getattr(other, "__dict__", None)
+    return bool(one == other) or (type(one) is type(other) and plain)
 
 
 def _short(value: object) -> str:

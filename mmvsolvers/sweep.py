@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmvsolvers.codec import model_name
 from mmvsolvers.scenario import Scenario, model_fields
 
 _OF_SCENARIO = ("N", "L", "M", "noise_var", "snr_db", "pilots", "activity", "channel")
@@ -98,7 +99,7 @@ def columns_of(scenario: Scenario) -> dict[str, Any]:
     columns: dict[str, Any] = {"N": scenario.N, "L": scenario.L, "M": scenario.M}
     for part in ("activity", "channel"):
         model = getattr(scenario, part)
-        columns[part] = type(model).__name__
+        columns[part] = model_name(model)
         columns |= {f"{part}.{field}": getattr(model, field) for field in model_fields(model)}
     pilots = scenario.pilots if isinstance(scenario.pilots, str) else "own"
     return columns | {"noise_var": scenario.noise_var, "snr_db": scenario.snr_db, "pilots": pilots}

@@ -61,7 +61,7 @@ class CoupledAMP(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        probability, shares = probability_of(self.log_odds), self.damping.sigmoid()
+        probability, shares = probability_of(self.log_odds), probability_of(self.damping)
         recovery = amp_mmse(A, Y, probability, damping=shares[0], coupling=self.coupling, n_iter=1)
         for u in range(1, self.U):
             recovery = amp_mmse(
@@ -74,7 +74,7 @@ class CoupledAMP(ApproximationPart):
         return {
             "activity_prob": probability_of(self.log_odds),
             "coupling": self.coupling,
-            "damping": self.damping.sigmoid(),
+            "damping": probability_of(self.damping),
         }
 
 

@@ -21,6 +21,8 @@ from mmvsolvers_nn.functional import Recovery, amp_mmse, group_lasso_admm, map_c
 ORDINARY = 10
 # Beyond these, probabilities are 0 or 1 in single precision.
 LOG_ODDS = -80.0, 15.0
+# Beyond it, numbers are 0 or infinite there.
+LOGARITHM = 80.0
 # Makes a user's own correction network of the numbers of features that it takes and gives.
 Network = Callable[[int, int], nn.Module]
 
@@ -135,11 +137,13 @@ class GroupLassoADMM(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        return signals_of(group_lasso_admm(A, Y, self.log_lam.exp(), rho=self.log_rho.exp(), n_iter=self.U))
+        return signals_of(
+            group_lasso_admm(A, Y, positive_of(self.log_lam), rho=positive_of(self.log_rho), n_iter=self.U)
+        )
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""
-        return {"lam": self.log_lam.exp(), "rho": self.log_rho.exp()}
+        return {"lam": positive_of(self.log_lam), "rho": positive_of(self.log_rho)}
 
 
 class AMP(ApproximationPart):
@@ -357,6 +361,11 @@ def log_odds_of(activity_prob: ArrayLike) -> Tensor:
     probability = torch.as_tensor(activity_prob)
     spread = as_per_device("activity_prob", probability.numpy(), probability.numel(), PROBABILITY)
     return torch.logit(torch.as_tensor(spread)).float()
+
+
+def positive_of(logarithm: Tensor) -> Tensor:
+    """Return the numbers of logarithms, finite and positive in single precision."""
+    return logarithm.clamp(-LOGARITHM, LOGARITHM).exp()
 
 
 def signals_of(recovery: Recovery) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmvsolvers.validation import POSITIVE, as_count, as_scalar
 from mmvsolvers_nn.autoencoders import AutoEncoder, activity_decoder, encoder_of
 from mmvsolvers_nn.functional import map_psca
-from mmvsolvers_nn.layers import ApproximationPart, Covariance, Network, log_odds_of, probability_of
+from mmvsolvers_nn.layers import ApproximationPart, Covariance, Network, log_odds_of, positive_of, probability_of
 
 
 class ParallelMAP(ApproximationPart):
@@ -42,12 +42,12 @@ class ParallelMAP(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate the activity α, (..., N), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        steps = self.log_step[: self.U].exp()
+        steps = positive_of(self.log_step[: self.U])
         return map_psca(A, Y, self.noise_var, probability_of(self.log_odds), step=steps, n_iter=self.U).score
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""
-        return {"activity_prob": probability_of(self.log_odds), "step": self.log_step.exp()}
+        return {"activity_prob": probability_of(self.log_odds), "step": positive_of(self.log_step)}
 
 
 class PSCANN(AutoEncoder):

@@ -373,3 +373,28 @@ class Wrong:
 def test_what_an_own_model_does_wrong_is_named(activity, message):
     with pytest.raises(ValueError, match=message):
         scenario(activity=activity).draw(rng(), 6)
+
+
+class Silent:
+    """A channel of an own class that remembers nothing."""
+
+    def variance(self, rng, N):
+        return np.ones(N)
+
+    def draw(self, rng, active, variance, M):
+        return np.zeros((*active.shape, M), complex)
+
+
+class Remembering(Silent):
+    def __init__(self, strength):
+        self.strength = strength
+
+
+def test_own_classes_that_remember_nothing_are_one_model():
+    """``file.py:Class`` makes a new one of them whenever it is said."""
+    scene = {"N": 10, "L": 4, "M": 2, "noise_var": 0.1, "activity": IndependentActivity(0.1)}
+    one, other = (Scenario(**scene, channel=Silent()) for _ in range(2))
+    assert one == other
+    assert len({one, other}) == 1
+    assert one != Scenario(**scene)
+    assert Scenario(**scene, channel=Remembering(1)) != Scenario(**scene, channel=Remembering(1))

@@ -185,7 +185,14 @@ _UNROLLED = {
 
 
 def gain_grows_with_ratio(results: Results) -> Iterator[Comparison]:
-    """Yield what decides C5."""
+    """Yield what decides C5, if anything learned was measured."""
+    learned_ones = [*_gains_with_ratio(results), *_learned_ratios(results)]
+    if learned_ones:
+        yield from learned_ones
+        yield from _flat_baselines(results)
+
+
+def _gains_with_ratio(results: Results) -> Iterator[Comparison]:
     for figure, pairs in _UNROLLED.items():
         for baseline, learned in pairs:
             gains = _gains(results, figure, "d", baseline, learned)
@@ -193,10 +200,18 @@ def gain_grows_with_ratio(results: Results) -> Iterator[Comparison]:
                 low, high = min(gains), max(gains)
                 text = f"{_label(figure, 'd', learned)}, gain over {SCHEMES[baseline].label} at {low:g} and {high:g}"
                 yield less(gains[low], gains[high], text)
+
+
+def _flat_baselines(results: Results) -> Iterator[Comparison]:
+    for figure, pairs in _UNROLLED.items():
+        for baseline, _ in pairs:
             flat_curve = results.curve(figure, "d", baseline, _quantity(FIGURES[figure]))
             if len(flat_curve) > 1:
                 ends = flat_curve[min(flat_curve)], flat_curve[max(flat_curve)]
                 yield flat(*ends, f"{_label(figure, 'd', baseline)} at {min(flat_curve):g} and {max(flat_curve):g}")
+
+
+def _learned_ratios(results: Results) -> Iterator[Comparison]:
     for figure, scheme in ((3, "amp_nn"), (8, "amp_nn"), (8, "map_nn")):
         followed = results.curve(figure, "e", scheme, "epsilon_ratio")
         for (x0, first), (x1, last) in pairwise(followed.items()):

@@ -114,7 +114,14 @@ def _fault(table: pd.DataFrame) -> str | None:
     for name in _WORDS:
         if not all(isinstance(value, str) for value in (measured if name == "versions" else table)[name]):
             return f"{name} must hold words"
-    for name, known in (("figure", FIGURES), ("scheme", SCHEMES)):
+    if not np.isfinite(measured[["mean", "low", "high"]].to_numpy()).all():
+        return "mean, low and high must be finite"
+    if not ((measured["low"] <= measured["mean"]) & (measured["mean"] <= measured["high"])).all():
+        return "mean must be between low and high"
+    for name in ("L", "M", "noise_var", "snr_db", "activity.p"):
+        if table[name].dtype.kind not in "if":
+            return f"{name} must hold numbers"
+    for name, known in (("figure", FIGURES), ("scheme", SCHEMES), ("protocol", PROTOCOLS)):
         unknown = sorted({str(value) for value in table[name]} - {str(key) for key in known})
         if unknown:
             return f"there is no {name} {', '.join(unknown[:3])}"

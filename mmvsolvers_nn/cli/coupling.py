@@ -46,8 +46,8 @@ def coupling(
     file = check_figure(output, overwrite, ".npz")
     model, configuration = load_weights(weights)
     prior, learned, scenario = read_prior(model), LearnedSolver(model, configuration), configuration.scenario
-    draw_prior(output, prior, f"{learned.label}: {scenario}")
     save_arrays(file, prior.arrays(), overwrite=overwrite)
+    draw_prior(output, prior, f"{learned.label}: {scenario}")
     rows = compare_priors(learned, prior, scenario, n_train=n_train, n_test=n_test, seed=seed)
     shown = list(counted(rows, "evaluating"))
     groups = f"{scenario}; groups found: {_sizes(prior.groups)}"

@@ -58,6 +58,7 @@ def reproduce(
     how = SCALES[as_choice("--scale", scale, tuple(SCALES))].with_samples(**drawn)
     paper = chosen_figures(numbers or [], all_figures)
     figures = [at_abscissas(edited(figure, said, panels, schemes), at, scale) for figure in paper]
+    refuse_unknown(at, paper)
     changed = drawn or panels or at or schemes or said != ScenarioOptions()
     directory = out or Path(f"paper-{scale}-own" if changed else f"paper-{scale}")
     path, store = directory / "results.csv", Store(directory, how)
@@ -88,6 +89,17 @@ def edited(figure: Figure, said: ScenarioOptions, panels: str | None, schemes: s
     if schemes is not None:
         figure = replace(figure, schemes=_known("--schemes", schemes, list(SCHEMES), "mmv reproduce"), extras=())
     return figure
+
+
+def refuse_unknown(text: str | None, figures: Collection[Figure]) -> None:
+    """Refuse abscissas that none of the figures has, at any scale."""
+    panels = [(figure, N, panel) for figure in figures for N in figure.N for panel in figure.panels]
+    known = {x for figure, N, panel in panels for scale in SCALES for x in figure.abscissas(N, panel, scale)}
+    unknown = sorted(set(as_numbers("--at", text)) - known) if text is not None else []
+    if unknown:
+        raise ValueError(
+            f"--at: there are {', '.join(f'{x:g}' for x in sorted(known))}; got {', '.join(f'{x:g}' for x in unknown)}"
+        )
 
 
 def at_abscissas(figure: Figure, text: str | None, scale: str) -> Figure:

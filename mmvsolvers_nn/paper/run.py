@@ -1,10 +1,14 @@
 """Doing all tasks of some figures, side by side and resumably: every finding is a file as soon as there is one."""
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+from threading import Thread
 
 from mmvsolvers._blas import one_thread
 from mmvsolvers.paper.figures import SCHEMES, Figure
@@ -138,7 +142,8 @@ def _done(
     points = sorted((task for task in tasks if isinstance(task, Point)), key=_is_cheap)
     with _backend(workers, cluster):
         work = Parallel(n_jobs=workers, return_as="generator_unordered")
-        yield from work(delayed(_measure)(point, store.scale, store.trainings) for point in points)
+        parent = os.getpid() if cluster is None else None
+        yield from work(delayed(_measure)(point, store.scale, store.trainings, parent) for point in points)
     for task in tasks:
         if isinstance(task, Timing):
             yield _measure(task, store.scale, store.trainings)
@@ -148,11 +153,25 @@ def _is_cheap(point: Point) -> tuple[bool, int]:
     return not point.is_training, -point.scenario.N
 
 
-def _measure(task: Task, scale: Scale, directory: Path) -> tuple[Task, dict[str, Finding]]:
+def _measure(task: Task, scale: Scale, directory: Path, parent: int | None = None) -> tuple[Task, dict[str, Finding]]:
+    if parent not in (None, os.getpid()):
+        _end_with(parent)
     if uses_torch(task):
         import torch  # noqa: F401  # before its threads are held: a library loaded later has all of them
     with one_thread():
         return task, task.measure(scale, directory)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """Let this process end when its parent does, even a killed one: it would go on, and keep its training to itself."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

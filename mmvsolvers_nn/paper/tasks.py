@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,7 @@ from mmvsolvers.stopping import UntilErrors
 from mmvsolvers_nn.paper.scales import Scale
 
 SEED = 0
+PACKAGES = ("mmvsolvers", "mmvsolvers_nn")
 _CASES = {"IndependentActivity": "independent", "SingleActiveGroup": "single_group", "GroupActivity": "groups"}
 RATES = ("error_rate", "missed_detection", "false_alarm")
 # Raised whenever a change of the code may change what points or timings find; those of another one are measured anew.
@@ -256,7 +258,19 @@ def paper_iterations(scheme: str) -> int | None:
 def _definition(scenario: Scenario, schemes: tuple[str, ...], fields: Mapping[str, Any]) -> str:
     known = {name: value for name, value in encode(scenario).items() if name != "format"}
     entries = {scheme: asdict(SCHEMES[scheme]) for scheme in schemes}
-    return json.dumps({"protocol": PROTOCOL, "scenario": known, "schemes": entries, **fields}, sort_keys=True)
+    own = _sources(scenario)
+    sources = {"sources": own} if own else {}
+    return json.dumps(
+        {"protocol": PROTOCOL, "scenario": known, "schemes": entries, **sources, **fields}, sort_keys=True
+    )
+
+
+def _sources(scenario: Scenario) -> dict[str, int]:
+    """Return checksums of the files of own models: one that was edited, or another of its name, is another model."""
+    modules = {type(model).__module__ for model in (scenario.activity, scenario.channel)}
+    files = {name: getattr(sys.modules[name], "__file__", None) for name in modules}
+    own = {name: file for name, file in files.items() if file and name.partition(".")[0] not in PACKAGES}
+    return {name: crc32(Path(file).read_bytes()) for name, file in own.items()}
 
 
 class OracleMMSE:

@@ -302,9 +302,10 @@ def tables(folder: Path) -> Iterator[Case]:
     """What is no table of `mmv reproduce`."""
     row = {
         "figure": "4", "panel": "a", "x_name": "L/N", "x": "0.1", "case": "single_group", "N": "100", "L": "10",
-        "M": "4", "p": "0.1", "ratio": "1", "G": "10", "scheme": "amp", "pilots": "gaussian", "quantity": "mse",
-        "mean": "0.1", "low": "0.1", "high": "0.1", "samples": "9", "draws": "1", "spread": "", "seconds": "1",
-        "seed": "0", "scale": "smoke", "versions": "none",
+        "M": "4", "activity": "SingleActiveGroup", "activity.p": "0.1", "channel": "Rayleigh", "noise_var": "0.1",
+        "snr_db": "", "scheme": "amp", "pilots": "gaussian", "quantity": "mse", "mean": "0.1", "low": "0.1",
+        "high": "0.1", "samples": "9", "draws": "1", "spread": "", "seconds": "1", "seed": "0", "scale": "smoke",
+        "protocol": "2", "versions": "none",
     }  # fmt: skip
 
     def csv(**changes: str) -> bytes:
@@ -327,6 +328,13 @@ def tables(folder: Path) -> Iterator[Case]:
         "x": csv(x=""),
         "versions": csv(versions="3"),
         "scale": csv(scale="1"),
+        "protocol": csv(protocol="99"),
+        "no_protocol": csv(protocol="1.5"),
+        "infinite": csv(mean="inf", high="inf"),
+        "swapped": csv(low="0.2", high="0.05"),
+        "noise": csv(noise_var="loud"),
+        "length": csv(L="long"),
+        "probability": csv(**{"activity.p": "often"}),
     }
     for what, data in contents.items():
         path = folder / f"{what}.csv"

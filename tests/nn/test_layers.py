@@ -80,7 +80,7 @@ def test_every_trainable_hyperparameter_gets_a_gradient_and_starts_where_it_was_
         torch.testing.assert_close(value, torch.full_like(value, told[name]))
 
 
-@pytest.mark.parametrize("step", [-40.0, 40.0])
+@pytest.mark.parametrize("step", [-400.0, -40.0, 40.0, 400.0])
 def test_hyperparameters_stay_admissible_however_far_they_are_moved(step):
     A, Y = problem()
     for part in (GroupLassoADMM(2, lam=1.0, rho=1.0), AMP(2, np.full(12, 0.1))):

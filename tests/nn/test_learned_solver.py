@@ -74,5 +74,6 @@ def test_no_row_is_better_than_the_optimum_over_the_same_pilots():
     solver = learned("coupled_mmse_nn", start="gaussian")
     rows = list(compare_with_classical(solver, SCENARIO, n_train=100, n_test=400, n_draws=1, seed=0, optimum=True))
     assert [(row.label, row.pilots) for row in rows[-2:]] == [("optimum", "learned"), ("optimum", "Gaussian")]
+    assert rows[-1].told == ("the model",)
     best = {row.pilots: row.evaluation.mse for row in rows[-2:]}
     assert all(best[row.pilots].low < row.evaluation.mse.high for row in rows)

@@ -133,6 +133,14 @@ def test_the_page_says_by_which_protocol_figures_were_measured():
     page = report(pd.concat([old, new.iloc[:5]]))
     assert f"{len(old)} figures of protocol 1: AMP is told every device's own ε(n)" in page
     assert "5 figures of protocol 2: AMP is told the average activity p" in page
+    assert "| by protocol 2 alone |" in page
+    assert page.count("| not measured |") == len(CLAIMS)
+
+
+def test_a_gain_of_learned_schemes_is_not_judged_by_their_baselines_alone():
+    found = table(lambda *_: 1.0)
+    found.loc[found["scheme"].str.endswith("_nn"), "mean"] = np.nan
+    assert {claim.name: verdict for claim, verdict, _ in check(found)}["C5"] == UNKNOWN
 
 
 def test_what_was_not_measured_decides_nothing():

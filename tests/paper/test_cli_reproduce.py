@@ -18,6 +18,7 @@ def invoke(*arguments):
         (("reproduce", 2, 3), "figures are 3 to 12; got 2"),
         (("reproduce", 9, "--panels", "a,e"), "--panels: figure 9 knows a, b, c, d; got e"),
         (("reproduce", 9, "--panels", "a", "--at", "0.11"), "--at: figure 9 has 0.08, 0.12, 0.2; got 0.11"),
+        (("reproduce", 9, "--at", "0.12,0.13", "--schemes", "ml"), "; got 0.13"),
         (("reproduce", 9, "--at", "0.08;0.12"), "--at must be numbers, separated by commas; got '0.08;0.12'"),
         (("reproduce", 9, "--schemes", "map,mapp"), "mmv reproduce knows group_lasso, "),
         (("reproduce", 9, "-L", "8,9"), "-L must be one pilot length here; got '8,9'"),

@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import signal
@@ -223,6 +224,47 @@ def test_a_cluster_finds_the_same(tmp_path):
     here = run([TINY], Store(tmp_path / "here", SMOKE), workers=1)
     tables = [figures_of(tabulate([TINY], found, SMOKE)) for found in (here, there)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+OWN_CHANNEL = """
+import numpy as np
+
+class Own:
+    def variance(self, rng, N):
+        return np.ones(N)
+
+    def draw(self, rng, active, variance, M):
+        return active[..., None] * {strength} * np.ones(M, complex)
+"""
+
+
+def test_an_own_class_is_measured_and_tabled_and_measured_anew_after_an_edit(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "own_channel_of_a_run.py"
+    found = []
+    for strength in (1, 2):
+        file.write_text(OWN_CHANNEL.format(strength=strength))
+        sys.modules.pop(file.stem, None)
+        kind = importlib.import_module(file.stem).Own
+        figure = replace(TINY, edit=lambda scenario, kind=kind: replace(scenario, channel=kind()))
+        store = Store(tmp_path / "kept", SMOKE)
+        table = tabulate([figure], run([figure], store, workers=1), SMOKE)
+        assert table["mean"].notna().all()
+        assert set(table["channel"]) == {"own_channel_of_a_run:Own"}
+        found.append(table["mean"].to_numpy())
+    assert not np.array_equal(*found)
+
+
+def test_a_killed_run_leaves_nobody_who_keeps_a_training(tmp_path):
+    command = ["mmv", "reproduce", "4", "--scale", "smoke", "--panels", "a", "--at", "0.12", "--schemes", "amp_nn"]
+    command += ["--workers", "2", "--out", tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("trainings/*/checkpoint.pt")):
+        assert process.poll() is None, "it must be killed while it trains"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_a_killed_run_goes_on_to_the_same_results_with_any_number_of_workers(tmp_path):
