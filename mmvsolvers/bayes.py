@@ -105,12 +105,18 @@ class Optimum:
     ----------
     scenario : Scenario
         What draws the data that it is given.
+
+    Raises
+    ------
+    ValueError
+        For channels whose posterior is not known.
     """
 
     name, label = "optimum", "optimum"
     needs = ("the model",)
 
     def __init__(self, scenario: Scenario) -> None:
+        _check_channel(scenario.channel)
         self.scenario = scenario
 
     def solve(self, data: MMVData, **options: Any) -> SolverResult:

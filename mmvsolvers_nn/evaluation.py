@@ -120,9 +120,11 @@ def compare_with_classical(
         train, test = (scenario.draw(rng, T, pilots=pilots, dtype=np.complex64) for T in (n_train, n_test))
         return evaluate(solver, train, test)
 
+    others: list[Solver | Optimum] = [SOLVERS[name] for name in learned.compared_with]
+    if optimum:
+        others.append(Optimum(scenario))
     yield Row(scenario, learned, measure(learned, learned.pilots), pilots="learned")
     draws = [draw_pilots(rng, scenario.L, scenario.N) for _ in range(n_draws)]
-    others: list[Solver | Optimum] = [SOLVERS[name] for name in learned.compared_with]
-    for solver in others + [Optimum(scenario)] * optimum:
+    for solver in others:
         yield Row(scenario, solver, measure(solver, learned.pilots), pilots="learned")
         yield Row(scenario, solver, average([measure(solver, A) for A in draws]), pilots="Gaussian")

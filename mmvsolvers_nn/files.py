@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -137,6 +138,9 @@ def load_checkpoint(directory: Path) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        # torch would advise to unpickle whatever it is
+        raise foreign_checkpoint(directory, UnpicklingError("it is damaged, or holds more than tensors")) from error
     except Exception as error:
         # From EOFError to what the unpickler says of objects that are no tensors.
         raise foreign_checkpoint(directory, error) from error

@@ -5,6 +5,7 @@ import pytest
 from oracles import enumerate_posterior, log_odds
 
 import mmvsolvers as mmv
+from mmvsolvers.bayes import Optimum
 
 
 def test_knows_the_single_active_group_exactly():
@@ -73,6 +74,8 @@ def test_a_scenario_says_its_activity_and_has_channels_of_a_known_posterior():
     for channel in (mmv.Rician(), mmv.Rayleigh(antenna_correlation=0.5), mmv.CellFading(known=False)):
         with pytest.raises(ValueError, match=r"scenario must have Rayleigh channels"):
             mmv.bayes(replace(scenario, channel=channel), data)
+        with pytest.raises(ValueError, match=r"scenario must have Rayleigh channels"):
+            Optimum(replace(scenario, channel=channel))
 
 
 def test_refuses_activities_whose_posterior_it_does_not_know():

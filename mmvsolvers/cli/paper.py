@@ -57,6 +57,8 @@ def draw_figures(figures: "Sequence[Figure]", table: Path, directory: Path) -> N
     """Draw figures from the numbers in a table, into a directory."""
     from mmvsolvers.paper import drawing, results
 
+    if directory.exists() and not directory.is_dir():
+        raise NotADirectoryError(f"{directory} is no directory")
     directory.mkdir(parents=True, exist_ok=True)
     rows = results.read(table)
     for figure in figures:
