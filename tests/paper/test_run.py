@@ -242,7 +242,7 @@ def test_an_own_class_is_measured_and_tabled_and_measured_anew_after_an_edit(tmp
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "own_channel_of_a_run.py"
     found = []
-    for strength in (1, 2):
+    for strength in (1, 2.5):  # of another size: Python compares files by that and by their second
         file.write_text(OWN_CHANNEL.format(strength=strength))
         sys.modules.pop(file.stem, None)
         kind = importlib.import_module(file.stem).Own
