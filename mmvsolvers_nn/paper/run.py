@@ -2,6 +2,8 @@
 
 import json
 import os
+import pickle
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from mmvsolvers.paper.figures import SCHEMES, Figure
 from mmvsolvers.scenario import Scenario
 from mmvsolvers.writing import sole_user, write_text
 from mmvsolvers_nn.paper.scales import Scale
-from mmvsolvers_nn.paper.tasks import Finding, Point, Task, Timing, file_name, uses_torch
+from mmvsolvers_nn.paper.tasks import Finding, Point, Task, Timing, file_name, own_modules, uses_torch
 
 Findings = dict[Task, dict[str, Finding]]
 
@@ -143,7 +145,10 @@ def _done(
     with _backend(workers, cluster):
         work = Parallel(n_jobs=workers, return_as="generator_unordered")
         parent = os.getpid() if cluster is None else None
-        yield from work(delayed(_measure)(point, store.scale, store.trainings, parent) for point in points)
+        yield from work(
+            delayed(_measure_there)(pickle.dumps(point), _folders(point.scenario), store.scale, store.trainings, parent)
+            for point in points
+        )
     for task in tasks:
         if isinstance(task, Timing):
             yield _measure(task, store.scale, store.trainings)
@@ -153,9 +158,25 @@ def _is_cheap(point: Point) -> tuple[bool, int]:
     return not point.is_training, -point.scenario.N
 
 
-def _measure(task: Task, scale: Scale, directory: Path, parent: int | None = None) -> tuple[Task, dict[str, Finding]]:
+def _measure_there(
+    point: bytes, folders: list[str], scale: Scale, directory: Path, parent: int | None
+) -> tuple[Task, dict[str, Finding]]:
+    """Measure a pickled point in another process, which looks for the point's own models in some folders, too."""
     if parent not in (None, os.getpid()):
         _end_with(parent)
+    sys.path.extend(folder for folder in folders if folder not in sys.path)
+    return _measure(pickle.loads(point), scale, directory)
+
+
+def _folders(scenario: Scenario) -> list[str]:
+    """Return where Python has to look for a scenario's own models."""
+    depths = (
+        (file.resolve(), name.count(".") + (file.name == "__init__.py")) for name, file in own_modules(scenario).items()
+    )
+    return [str(file.parents[depth]) for file, depth in depths]
+
+
+def _measure(task: Task, scale: Scale, directory: Path) -> tuple[Task, dict[str, Finding]]:
     if uses_torch(task):
         import torch  # noqa: F401  # before its threads are held: a library loaded later has all of them
     with one_thread():

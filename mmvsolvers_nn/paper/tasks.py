@@ -267,10 +267,14 @@ def _definition(scenario: Scenario, schemes: tuple[str, ...], fields: Mapping[st
 
 def _sources(scenario: Scenario) -> dict[str, int]:
     """Return checksums of the files of own models: one that was edited, or another of its name, is another model."""
+    return {name: crc32(file.read_bytes()) for name, file in own_modules(scenario).items()}
+
+
+def own_modules(scenario: Scenario) -> dict[str, Path]:
+    """Return the files that a scenario's own models come from, by the names of their modules."""
     modules = {type(model).__module__ for model in (scenario.activity, scenario.channel)}
     files = {name: getattr(sys.modules[name], "__file__", None) for name in modules}
-    own = {name: file for name, file in files.items() if file and name.partition(".")[0] not in PACKAGES}
-    return {name: crc32(Path(file).read_bytes()) for name, file in own.items()}
+    return {name: Path(file) for name, file in files.items() if file and name.partition(".")[0] not in PACKAGES}
 
 
 class OracleMMSE:

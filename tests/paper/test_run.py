@@ -1,4 +1,3 @@
-import importlib
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 
 from mmvsolvers import IndependentActivity
+from mmvsolvers.loading import load_object
 from mmvsolvers.paper import results
 from mmvsolvers.paper.figures import FIGURES, Figure, Panel
 from mmvsolvers.scenario import Scenario
@@ -238,17 +238,17 @@ class Own:
 """
 
 
-def test_an_own_class_is_measured_and_tabled_and_measured_anew_after_an_edit(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
+def test_an_own_class_is_measured_and_tabled_and_measured_anew_after_an_edit(tmp_path):
     file = tmp_path / "own_channel_of_a_run.py"
     found = []
-    for strength in (1, 2.5):  # of another size: Python compares files by that and by their second
+    # of another size: Python compares files by that and by their second
+    for strength, workers in ((1, 1), (2.5, 2)):
         file.write_text(OWN_CHANNEL.format(strength=strength))
         sys.modules.pop(file.stem, None)
-        kind = importlib.import_module(file.stem).Own
+        kind = load_object(f"{file}:Own")
         figure = replace(TINY, edit=lambda scenario, kind=kind: replace(scenario, channel=kind()))
         store = Store(tmp_path / "kept", SMOKE)
-        table = tabulate([figure], run([figure], store, workers=1), SMOKE)
+        table = tabulate([figure], run([figure], store, workers=workers), SMOKE)
         assert table["mean"].notna().all()
         assert set(table["channel"]) == {"own_channel_of_a_run:Own"}
         found.append(table["mean"].to_numpy())
