@@ -127,11 +127,20 @@ def _protocols(table: pd.DataFrame) -> list[str]:
     return [f"\n{count} figures of protocol {number}: {PROTOCOLS[number]}." for number, count in counts.items()]
 
 
+def _by_the_newest_protocol(table: pd.DataFrame) -> dict[str, str]:
+    """Return, where there are several protocols, a column of what the newest decides alone; "" heads it."""
+    protocols = set(table.loc[table["mean"].notna(), "protocol"])
+    if len(protocols) < 2:
+        return {}
+    newest = max(protocols)
+    verdicts = {claim.name: f" {verdict} |" for claim, verdict, _ in check(table[table["protocol"] == newest])}
+    return {"": f" by protocol {newest} alone |"} | verdicts
+
+
 def report(table: pd.DataFrame) -> str:
     """Return the claims, their verdicts and all numbers as Markdown."""
     checked = check(table)
-    newest = max(table.loc[table["mean"].notna(), "protocol"], default=max(PROTOCOLS))
-    alone = {claim.name: verdict for claim, verdict, _ in check(table[table["protocol"] == newest])}
+    alone = _by_the_newest_protocol(table)
     versions = " · ".join(sorted(set(table["versions"].dropna())))
     scales = ", ".join(sorted(set(table["scale"])))
     measured = table.drop_duplicates(["figure", "N", "panel", "x", "scheme"])
@@ -157,14 +166,13 @@ def report(table: pd.DataFrame) -> str:
         "how it depends on M is judged for each antenna.",
         *(_protocols(table)),
         "",
-        f"| claim | | verdict | confirmed | open | reversed | by protocol {newest} alone |",
-        "|---|---|---|---|---|---|---|",
+        f"| claim | | verdict | confirmed | open | reversed |{alone.get('', '')}",
+        f"|---|---|---|---|---|---|{'---|' if alone else ''}",
     ]
     for claim, verdict, comparisons in checked:
         counts = [sum(c.outcome == outcome for c in comparisons) for outcome in (CONFIRMED, OPEN, REVERSED)]
-        lines.append(
-            f"| {claim.name} | {claim.text} | **{verdict}** | {' | '.join(map(str, counts))} | {alone[claim.name]} |"
-        )
+        by_newest = alone.get(claim.name, "")
+        lines.append(f"| {claim.name} | {claim.text} | **{verdict}** | {' | '.join(map(str, counts))} |{by_newest}")
     lines += beside_the_optimum(table)
     lines += without_the_optimum(table)
     for figure in sorted(set(table["figure"])):
