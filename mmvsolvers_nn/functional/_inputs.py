@@ -177,7 +177,8 @@ class Problems:
             number = as_real(name, value, admissible)
             if number.ndim:
                 raise TypeError(f"{name} must be a number or a tensor; got {type(value).__name__}")
-            _check_cast(name, number, admissible, real)
+            if not torch.compiler.is_compiling():
+                _check_cast(name, number, admissible, real)
             # A fill, unlike a copy from the host, can be captured in a CUDA graph.
             return torch.full(shape, float(number), dtype=real, device=self.A.device)
         if value.dtype.is_complex or not value.dtype.is_floating_point:

@@ -4,6 +4,8 @@ import functional_cases as cases
 import pytest
 import torch
 
+from mmvsolvers_nn import functional
+
 
 def leaves(name, A, Y, leading):
     """Return A, Y and every hyper-parameter as leaves, and the function of them that gives all estimates."""
@@ -181,6 +183,15 @@ def test_compiles_without_a_graph_break(name, backend):
     expected = gradients(run(*tensors), tensors)
     for value, reference in zip(gradients(compiled(*tensors), tensors), expected, strict=True):
         torch.testing.assert_close(value, reference)
+
+
+def test_compiles_with_a_number_in_the_place_of_a_tensor():
+    A, Y = cases.problem(6, 4, 2, (2,), torch.complex64)
+
+    def run(A, Y):
+        return functional.ml_cd(A, Y, 0.1, n_iter=3).score
+
+    assert torch.equal(torch.compile(run, backend="aot_eager", fullgraph=True)(A, Y), run(A, Y))
 
 
 @pytest.mark.parametrize("name", ["map_cd", "group_lasso_bcd"])
