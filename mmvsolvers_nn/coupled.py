@@ -61,13 +61,9 @@ class CoupledAMP(ApproximationPart):
 
     def forward(self, A: Tensor, Y: Tensor) -> Tensor:
         """Estimate X, (..., N, M), from pilots A, (L, N), and received signals Y, (..., L, M)."""
-        probability, shares = probability_of(self.log_odds), probability_of(self.damping)
-        recovery = amp_mmse(A, Y, probability, damping=shares[0], coupling=self.coupling, n_iter=1)
-        for u in range(1, self.U):
-            recovery = amp_mmse(
-                A, Y, probability, damping=shares[u], coupling=self.coupling, n_iter=1, start=recovery.state
-            )
-        return signals_of(recovery)
+        shares = probability_of(self.damping[: self.U]).unbind()
+        probability = probability_of(self.log_odds)
+        return signals_of(amp_mmse(A, Y, probability, damping=shares, coupling=self.coupling, n_iter=self.U))
 
     def hyperparameters(self) -> dict[str, Tensor]:
         """Return the trained values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ def amp_mmse(
     activity_prob: Tensor | float,
     *,
     channel_var: Tensor | float = 1.0,
-    damping: Tensor | float | str = "adaptive",
+    damping: Tensor | float | str | Sequence[Tensor | float] = "adaptive",
     onsager: str = "matrix",
     column_scaling: str = "own",
     coupling: Tensor | None = None,
@@ -42,9 +43,9 @@ def amp_mmse(
         Prior activity ε(n), strictly between 0 and 1.
     channel_var : float or Tensor of shape () or (N,)
         Variance g(n) of an active device's channel coefficients, positive.
-    damping : float, Tensor of shape () or (...), or "adaptive"
-        Share of a new iterate that is taken, above 0 and at most 1; 1 is no damping. "adaptive" takes less where the
-        residual has grown and more where it has shrunk.
+    damping : float, Tensor of shape () or (...), sequence of n_iter such, or "adaptive"
+        Share of a new iterate that is taken, above 0 and at most 1; 1 is no damping. A sequence has one for every
+        iteration. "adaptive" takes less where the residual has grown and more where it has shrunk.
     onsager : {"matrix", "printed"}
         The M×M Onsager term, or the one printed in (12) of [1]_.
     column_scaling : {"own", "sqrt_length"}
@@ -91,10 +92,7 @@ def amp_mmse(
     problems = Problems.of(A, Y)
     probability = problems.per_device("activity_prob", activity_prob, PROBABILITY)
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
-    adaptive = isinstance(damping, str)
-    if isinstance(damping, str):
-        as_choice("damping", damping, ("adaptive",))
-    share = problems.per_problem("damping", 1.0 if isinstance(damping, str) else damping, FRACTION)
+    shares = _shares(problems, damping, as_count("n_iter", n_iter, at_least=0))
     as_choice("onsager", onsager, ("matrix", "printed"))
     as_choice("column_scaling", column_scaling, ("own", "sqrt_length"))
     root_length = math.sqrt(problems.L)
@@ -102,34 +100,51 @@ def amp_mmse(
     # Rows of the scaled model are X_n·‖a_n‖/√L.
     strength = norms / root_length
     model = Model(
-        A / norms,
-        problems.Y.mT / root_length,
-        torch.logit(probability),
-        variance * strength.square(),
+        real_product(A / norms),
+        real_rows(problems.Y.mT / root_length),
+        per_problem(torch.logit(probability), problems.T),
+        per_problem(variance * strength.square(), problems.T),
         onsager,
         None if coupling is None else problems.pairs("coupling", coupling),
     )
-    iterate = model.first(share) if start is None else Iterate.of(problems, start, None if adaptive else share)
+    iterate = model.first() if start is None else Iterate.of(problems, start)
     mean = Mean.of(iterate)
-    for _ in range(as_count("n_iter", n_iter, at_least=0)):
-        iterate = model.advance(iterate, adaptive)
+    for share in shares:
+        iterate = model.advance(iterate, share)
         mean = mean.extended(iterate) if averaged else mean
     last = torch.where(mean_power(iterate.R) <= iterate.start, iterate.X, iterate.best)
-    X = (mean.total / mean.weight if averaged else last) / strength
+    X = complex_rows(mean.total / mean.weight if averaged else last) / strength
     score = squared_rows(X, 1) / problems.M
     return Recovery(problems.batched(X.mT), problems.batched(score), iterate.state(problems))
+
+
+def _shares(
+    problems: Problems, damping: Tensor | float | str | Sequence[Tensor | float], n_iter: int
+) -> list[Tensor | None]:
+    """Return the share of every new iterate that is taken, (T, 1, 1), or None where the problem finds its own."""
+    if isinstance(damping, str):
+        as_choice("damping", damping, ("adaptive",))
+        return [None] * n_iter
+    if not isinstance(damping, Sequence):
+        return [problems.per_problem("damping", damping, FRACTION)[:, None, None]] * n_iter
+    if len(damping) != n_iter:
+        raise ValueError(f"damping must be one share or n_iter={n_iter} of them; got {len(damping)}")
+    return [problems.per_problem("damping", share, FRACTION)[:, None, None] for share in damping]
 
 
 class Iterate(NamedTuple):
     """Where AMP stands on T problems; antennas lead, so that a product with A is one product over all of them.
 
+    Complex rows are real ones of twice the length, real parts before imaginary ones: weights are real, and torch is
+    several times slower where they meet complex numbers.
+
     Attributes
     ----------
-    X : Tensor of shape (T, M, N)
+    X : Tensor of shape (T, M, 2N)
         Signals.
-    R : Tensor of shape (T, M, L)
+    R : Tensor of shape (T, M, 2L)
         Residuals with their Onsager term.
-    best : Tensor of shape (T, M, N)
+    best : Tensor of shape (T, M, 2N)
         The undamped signals that came of the least τ² so far.
     share, start, least : Tensor of shape (T, 1, 1)
         Share of the new iterate taken last; τ² at the start and the least so far.
@@ -143,16 +158,17 @@ class Iterate(NamedTuple):
     least: Tensor
 
     @classmethod
-    def of(cls, problems: Problems, state: tuple[Tensor, ...], share: Tensor | None) -> Iterate:
-        """Take up the ``state`` of an earlier call, with another share unless it is adaptive."""
+    def of(cls, problems: Problems, state: tuple[Tensor, ...]) -> Iterate:
+        """Take up the ``state`` of an earlier call."""
         rows, residual = ((problems.N, problems.M), None), ((problems.L, problems.M), None)
         one = (1, 1), NON_NEGATIVE
-        iterate = cls(*(part.mT for part in problems.start(state, rows, residual, rows, one, one, one) or ()))
-        return iterate if share is None else iterate._replace(share=share[:, None, None])
+        X, R, best, *of_problem = problems.start(state, rows, residual, rows, one, one, one) or ()
+        return cls(real_rows(X.mT), real_rows(R.mT), real_rows(best.mT), *of_problem)
 
     def state(self, problems: Problems) -> tuple[Tensor, ...]:
         """Return what `of` takes up."""
-        return tuple(problems.batched(part.mT) for part in self)
+        signals = (complex_rows(part).mT for part in (self.X, self.R, self.best))
+        return tuple(problems.batched(part) for part in (*signals, self.share, self.start, self.least))
 
 
 class Mean(NamedTuple):
@@ -160,7 +176,7 @@ class Mean(NamedTuple):
 
     Attributes
     ----------
-    total : Tensor of shape (T, M, N)
+    total : Tensor of shape (T, M, 2N)
         Their weighted sum.
     weight, least : Tensor of shape (T, 1, 1)
         The sum of the weights, and the least τ² so far, which has weight 1.
@@ -189,9 +205,10 @@ class Model(NamedTuple):
 
     Attributes
     ----------
-    A : Tensor of shape (L, N)
-    Y : Tensor of shape (T, M, L)
-    log_odds, variance : Tensor of shape (N,)
+    A : Tensor of shape (2L, 2N)
+        See `real_product`.
+    Y : Tensor of shape (T, M, 2L)
+    log_odds, variance : Tensor of shape (T, 1, N)
         log(ε/(1-ε)), and the variance g of an active row's entries.
     onsager : str
         See `amp_mmse`.
@@ -206,28 +223,29 @@ class Model(NamedTuple):
     onsager: str
     coupling: Tensor | None
 
-    def first(self, share: Tensor) -> Iterate:
+    def first(self) -> Iterate:
         """Return the iterate to start from: X = 0, R = Y."""
         T, M, _ = self.Y.shape
         nothing = self.Y.new_zeros(T, M, self.A.shape[1])
         tau2 = mean_power(self.Y)
-        return Iterate(nothing, self.Y, nothing, share[:, None, None], tau2, torch.full_like(tau2, torch.inf))
+        return Iterate(nothing, self.Y, nothing, torch.ones_like(tau2), tau2, torch.full_like(tau2, torch.inf))
 
-    def advance(self, now: Iterate, adaptive: bool) -> Iterate:
-        """Make one iteration on the problems that have not blown up."""
+    def advance(self, now: Iterate, share: Tensor | None) -> Iterate:
+        """Make one iteration on the problems that have not blown up, with a given or an adaptive share."""
         tau2 = mean_power(now.R)
         runs = (tau2 <= BLOW_UP * now.start) & (now.start > 0)
         noise = torch.where(runs, torch.maximum(tau2, TAU2_FLOOR * now.start), 1.0)
-        mean, correction = self.denoise(now.R @ self.A.conj() + now.X, now.R, noise)
-        ahead = self.Y - mean @ self.A.mT + correction / self.A.shape[0]
-        share = now.share
-        if adaptive:
-            lower, higher = (DAMPING_DOWN * share).clamp_min(DAMPING_FLOOR), (DAMPING_UP * share).clamp_max(1.0)
+        # The residuals of problems that stand still may be infinite: they are kept, and nothing is computed from them.
+        R = torch.where(runs, now.R, 0.0)
+        mean, correction = self.denoise(R @ self.A + now.X, R, noise)
+        ahead = self.Y - mean @ self.A.mT + correction / (self.A.shape[0] // 2)
+        if share is None:
+            lower, higher = (DAMPING_DOWN * now.share).clamp_min(DAMPING_FLOOR), (DAMPING_UP * now.share).clamp_max(1.0)
             share = torch.where(mean_power(ahead) > tau2, lower, higher)
         improves = runs & (tau2 < now.least)
         return Iterate(
-            X=torch.where(runs, now.X + share * (mean - now.X), now.X),
-            R=torch.where(runs, now.R + share * (ahead - now.R), now.R),
+            X=now.X + torch.where(runs, share, 0.0) * (mean - now.X),
+            R=torch.where(runs, R + share * (ahead - R), now.R),
             best=torch.where(improves, mean, now.best),
             share=share,
             start=now.start,
@@ -235,11 +253,14 @@ class Model(NamedTuple):
         )
 
     def denoise(self, Q: Tensor, R: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the posterior means of the rows of Q (T, M, N) in noise τ² (T, 1, 1), and L times the Onsager term."""
+        """Return the posterior means of the rows of Q (T, M, 2N) in noise τ² (T, 1, 1), and L times the Onsager term."""
+        T, M, _ = Q.shape
+        # (T, 2M, N): real and imaginary parts of an entry share the weight of its device.
+        parts = Q.reshape(T, 2 * M, -1)
         shrink = self.variance / (noise + self.variance)
-        energy = squared_rows(Q, 1).unsqueeze(1)
-        log_t = Q.shape[1] * torch.log1p(self.variance / noise) - shrink / noise * energy - self.log_odds
         slope = shrink / noise
+        energy = parts.square().sum(dim=1, keepdim=True)
+        log_t = M * torch.log1p(self.variance / noise) - slope * energy - self.log_odds
         if self.coupling is not None:
             ratio = -log_t - self.log_odds
             log_t = log_t - ratio.clamp(-LARGEST_RATIO, LARGEST_RATIO) @ self.coupling.mT
@@ -248,18 +269,48 @@ class Model(NamedTuple):
         weight = active * shrink
         identity = weight.sum(dim=2, keepdim=True)
         slope = weight * torch.sigmoid(log_t) * slope
+        mean = (weight * parts).reshape(Q.shape)
         if self.onsager == "printed":
             # (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ².
-            return weight * Q, (identity + (slope * energy / noise).sum(dim=2, keepdim=True)) * R
+            return mean, (identity + (slope * energy / noise).sum(dim=2, keepdim=True)) * R
+        products = ((slope * parts) @ parts.mT).reshape(T, M, 2, M, 2)
+        real = products[:, :, 0, :, 0] + products[:, :, 1, :, 1]
+        imaginary = products[:, :, 1, :, 0] - products[:, :, 0, :, 1]
         # As antennas lead, the M×M term multiplies from the left.
-        return weight * Q, identity * R + ((slope * Q) @ Q.mH) @ R
+        return mean, identity * R + left_product(real, imaginary, R)
+
+
+def real_rows(X: Tensor) -> Tensor:
+    """Return complex rows (..., n) as real ones, (..., 2n), their real parts first."""
+    return torch.cat([X.real, X.imag], dim=-1)
+
+
+def complex_rows(X: Tensor) -> Tensor:
+    """Return what `real_rows` made real."""
+    return torch.complex(*(part.contiguous() for part in X.chunk(2, dim=-1)))
+
+
+def real_product(A: Tensor) -> Tensor:
+    """Return B, (2L, 2N), with real_rows(R) B = real_rows(R A*) and real_rows(X) Bᵀ = real_rows(X Aᵀ)."""
+    return torch.cat([torch.cat([A.real, -A.imag], dim=1), torch.cat([A.imag, A.real], dim=1)], dim=0)
+
+
+def left_product(real: Tensor, imaginary: Tensor, R: Tensor) -> Tensor:
+    """Return `real_rows` of the product of a complex matrix (T, M, M), in its parts, and of R (T, M, 2L)."""
+    first, second = R.chunk(2, dim=-1)
+    return real @ R + imaginary @ torch.cat([-second, first], dim=-1)
+
+
+def per_problem(value: Tensor, T: int) -> Tensor:
+    """Return numbers of devices, (N,), for each of T problems, (T, 1, N): gradients are summed over problems once."""
+    return value.expand(T, 1, -1).clone()
 
 
 def mean_power(R: Tensor) -> Tensor:
-    """Return ‖R‖² over its number of entries for every problem, (T, 1, 1)."""
-    return torch.view_as_real(R.resolve_conj()).square().mean(dim=(1, 2, 3)).mul(2)[:, None, None]
+    """Return ‖R‖² over its number of complex entries for every problem, (T, 1, 1)."""
+    return R.square().mean(dim=(1, 2), keepdim=True).mul(2)
 
 
 def positive_power(R: Tensor) -> Tensor:
     """Return `mean_power` where it may divide."""
-    return mean_power(R).clamp_min(torch.finfo(R.real.dtype).tiny)
+    return mean_power(R).clamp_min(torch.finfo(R.dtype).tiny)

@@ -8,7 +8,7 @@ import torch
 from mmvsolvers import mmse_estimate
 from mmvsolvers_nn import functional
 from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP
-from mmvsolvers_nn.functional.amp_mmse import Model
+from mmvsolvers_nn.functional.amp_mmse import Model, complex_rows, per_problem, real_product, real_rows
 
 N, L, M, T = 12, 6, 2, 3
 EPS = np.linspace(0.05, 0.4, N)
@@ -24,9 +24,15 @@ def model(A, coupling):
     """Return AMP's problems with Y = 0, whose denoiser is looked at alone."""
     norms = A.abs().square().sum(0).sqrt()
     variance = torch.linspace(0.5, 2.0, N, dtype=torch.float64)
+    log_odds, nothing = torch.logit(torch.tensor(EPS)), torch.zeros(T, M, 2 * L, dtype=torch.float64)
     return Model(
-        A / norms, torch.zeros(T, M, L, dtype=A.dtype), torch.logit(torch.tensor(EPS)), variance, "matrix", coupling
+        real_product(A / norms), nothing, per_problem(log_odds, T), per_problem(variance, T), "matrix", coupling
     )
+
+
+def denoise(model, Q, R, tau2):
+    """Return the posterior means and the Onsager term of complex rows."""
+    return [complex_rows(part) for part in model.denoise(real_rows(Q), real_rows(R), tau2)]
 
 
 def random_coupling(seed=0):
@@ -38,6 +44,16 @@ def test_no_coupling_is_amp(problem):
     layer = CoupledAMP(5, EPS, damping=0.8).double()
     expected = functional.amp_mmse(A, Y, torch.tensor(EPS), damping=0.8, n_iter=5)
     torch.testing.assert_close(layer(A, Y), expected.X, rtol=1e-5, atol=1e-6)
+
+
+def test_a_damping_for_every_iteration(problem):
+    A, Y = problem
+    found, step = functional.amp_mmse(A, Y, 0.2, damping=(0.9, 0.5, torch.tensor(0.7)), n_iter=3), None
+    for share in (0.9, 0.5, 0.7):
+        step = functional.amp_mmse(A, Y, 0.2, damping=share, n_iter=1, start=step and step.state)
+    torch.testing.assert_close(found.X, step.X, rtol=1e-6, atol=1e-8)
+    with pytest.raises(ValueError, match="damping must be one share or n_iter=2 of them; got 3"):
+        functional.amp_mmse(A, Y, 0.2, damping=[0.9, 0.5, 0.7], n_iter=2)
 
 
 def test_zero_coupling_leaves_every_bit(problem):
@@ -54,8 +70,8 @@ def test_the_posterior_of_known_groups(problem):
     denoiser = model(A, coupling)
     Q = torch.randn(T, M, N, dtype=A.dtype, generator=torch.Generator().manual_seed(1))
     tau2 = torch.full((T, 1, 1), 0.7, dtype=torch.float64)
-    mean, _ = denoiser.denoise(Q, denoiser.Y, tau2)
-    g, noise = denoiser.variance.numpy(), 0.7
+    mean, _ = denoise(denoiser, Q, torch.zeros(T, M, L, dtype=A.dtype), tau2)
+    g, noise = denoiser.variance[0, 0].numpy(), 0.7
     power = np.square(np.abs(Q.numpy())).sum(axis=1)
     for n in range(N):
         group = SAME_GROUP[n].numpy()
@@ -73,7 +89,7 @@ def test_the_onsager_term_is_the_denoisers_own_derivative(problem):
     Q = 0.5 * torch.randn(T, M, N, dtype=A.dtype, generator=torch.Generator().manual_seed(2))
     tau2 = torch.full((T, 1, 1), 0.7, dtype=torch.float64)
     identity = torch.eye(M, dtype=A.dtype).expand(T, M, M)
-    _, J = denoiser.denoise(Q, identity, tau2)
+    _, J = denoise(denoiser, Q, identity, tau2)
     step, expected = 1e-6, torch.zeros(T, M, M, dtype=A.dtype)
     for n in range(N):
         for i in range(M):
@@ -82,7 +98,7 @@ def test_the_onsager_term_is_the_denoisers_own_derivative(problem):
                 ahead, behind = Q.clone(), Q.clone()
                 ahead[:, i, n] += step * direction
                 behind[:, i, n] -= step * direction
-                moved = denoiser.denoise(ahead, identity, tau2)[0] - denoiser.denoise(behind, identity, tau2)[0]
+                moved = denoise(denoiser, ahead, identity, tau2)[0] - denoise(denoiser, behind, identity, tau2)[0]
                 slopes.append(moved[:, :, n] / (2 * step))
             expected[:, :, i] += (slopes[0] - 1j * slopes[1]) / 2
     torch.testing.assert_close(J, expected, rtol=1e-5, atol=1e-8)
