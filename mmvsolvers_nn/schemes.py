@@ -173,7 +173,8 @@ _ALL = (
         label="transformer",
         model="mmvsolvers_nn.transformer:TransformerNN",
         options={"U": 5, "V": 0, "residual": True},
-        optimisation=short_training(8000, 64, 1e-3),
+        # at 1e-3 all scores are at their bounds after 50 steps, where they have no gradient, and stay there
+        optimisation=short_training(8000, 64, 3e-4),
         compared_with=("ml_cd", "map_cd"),
     ),
 )
