@@ -269,3 +269,21 @@ def squared_rows(X: Tensor, dim: int) -> Tensor:
     The square of the real view, since ``abs`` of a complex tensor is slow and has no gradient at 0.
     """
     return torch.view_as_real(X.resolve_conj()).square().sum(dim=(dim, -1))
+
+
+def real_rows(X: Tensor) -> Tensor:
+    """Return complex rows (..., n) as real ones, (..., 2n), their real parts first.
+
+    Where real weights meet complex numbers, torch takes several times as long, above all backwards.
+    """
+    return torch.cat([X.real, X.imag], dim=-1)
+
+
+def complex_rows(X: Tensor) -> Tensor:
+    """Return what `real_rows` made real."""
+    return torch.complex(*(part.contiguous() for part in X.chunk(2, dim=-1)))
+
+
+def real_product(A: Tensor) -> Tensor:
+    """Return B, (2L, 2N), with real_rows(R) B = real_rows(R A*) and real_rows(X) Bᵀ = real_rows(X Aᵀ)."""
+    return torch.cat([torch.cat([A.real, -A.imag], dim=1), torch.cat([A.imag, A.real], dim=1)], dim=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,10 +10,19 @@ from torch import Tensor
 
 from mmvsolvers.kernels.amp_mmse import BLOW_UP, DAMPING_DOWN, DAMPING_FLOOR, DAMPING_UP, TAU2_FLOOR
 from mmvsolvers.validation import FRACTION, NON_NEGATIVE, POSITIVE, PROBABILITY, as_choice, as_count
-from mmvsolvers_nn.functional._inputs import Problems, Recovery, squared_rows
+from mmvsolvers_nn.functional._inputs import (
+    Problems,
+    Recovery,
+    complex_rows,
+    real_product,
+    real_rows,
+    squared_rows,
+)
 
 # Log-likelihood ratios beyond it are as good as certain, and a sum of them must not drown all others.
 LARGEST_RATIO = 40.0
+
+Damping = Tensor | float | str | list[Tensor | float] | tuple[Tensor | float, ...]
 
 
 def amp_mmse(
@@ -23,7 +31,7 @@ def amp_mmse(
     activity_prob: Tensor | float,
     *,
     channel_var: Tensor | float = 1.0,
-    damping: Tensor | float | str | Sequence[Tensor | float] = "adaptive",
+    damping: Damping = "adaptive",
     onsager: str = "matrix",
     column_scaling: str = "own",
     coupling: Tensor | None = None,
@@ -43,8 +51,8 @@ def amp_mmse(
         Prior activity ε(n), strictly between 0 and 1.
     channel_var : float or Tensor of shape () or (N,)
         Variance g(n) of an active device's channel coefficients, positive.
-    damping : float, Tensor of shape () or (...), sequence of n_iter such, or "adaptive"
-        Share of a new iterate that is taken, above 0 and at most 1; 1 is no damping. A sequence has one for every
+    damping : float, Tensor of shape () or (...), list or tuple of n_iter such, or "adaptive"
+        Share of a new iterate that is taken, above 0 and at most 1; 1 is no damping. A list has one for every
         iteration. "adaptive" takes less where the residual has grown and more where it has shrunk.
     onsager : {"matrix", "printed"}
         The M×M Onsager term, or the one printed in (12) of [1]_.
@@ -118,14 +126,12 @@ def amp_mmse(
     return Recovery(problems.batched(X.mT), problems.batched(score), iterate.state(problems))
 
 
-def _shares(
-    problems: Problems, damping: Tensor | float | str | Sequence[Tensor | float], n_iter: int
-) -> list[Tensor | None]:
+def _shares(problems: Problems, damping: Damping, n_iter: int) -> list[Tensor | None]:
     """Return the share of every new iterate that is taken, (T, 1, 1), or None where the problem finds its own."""
     if isinstance(damping, str):
         as_choice("damping", damping, ("adaptive",))
         return [None] * n_iter
-    if not isinstance(damping, Sequence):
+    if not isinstance(damping, list | tuple):
         return [problems.per_problem("damping", damping, FRACTION)[:, None, None]] * n_iter
     if len(damping) != n_iter:
         raise ValueError(f"damping must be one share or n_iter={n_iter} of them; got {len(damping)}")
@@ -135,8 +141,7 @@ def _shares(
 class Iterate(NamedTuple):
     """Where AMP stands on T problems; antennas lead, so that a product with A is one product over all of them.
 
-    Complex rows are real ones of twice the length, real parts before imaginary ones: weights are real, and torch is
-    several times slower where they meet complex numbers.
+    Complex rows are real ones of twice the length, see `real_rows`.
 
     Attributes
     ----------
@@ -162,8 +167,8 @@ class Iterate(NamedTuple):
         """Take up the ``state`` of an earlier call."""
         rows, residual = ((problems.N, problems.M), None), ((problems.L, problems.M), None)
         one = (1, 1), NON_NEGATIVE
-        X, R, best, *of_problem = problems.start(state, rows, residual, rows, one, one, one) or ()
-        return cls(real_rows(X.mT), real_rows(R.mT), real_rows(best.mT), *of_problem)
+        parts = problems.start(state, rows, residual, rows, one, one, one) or []
+        return cls(*(real_rows(part.mT) for part in parts[:3]), *parts[3:])
 
     def state(self, problems: Problems) -> tuple[Tensor, ...]:
         """Return what `of` takes up."""
@@ -253,7 +258,7 @@ class Model(NamedTuple):
         )
 
     def denoise(self, Q: Tensor, R: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the posterior means of the rows of Q (T, M, 2N) in noise τ² (T, 1, 1), and L times the Onsager term."""
+        """Return the posterior means of the rows of Q (T, M, 2N) in noise τ² (T, 1, 1), and L times Onsager's term."""
         T, M, _ = Q.shape
         # (T, 2M, N): real and imaginary parts of an entry share the weight of its device.
         parts = Q.reshape(T, 2 * M, -1)
@@ -278,21 +283,6 @@ class Model(NamedTuple):
         imaginary = products[:, :, 1, :, 0] - products[:, :, 0, :, 1]
         # As antennas lead, the M×M term multiplies from the left.
         return mean, identity * R + left_product(real, imaginary, R)
-
-
-def real_rows(X: Tensor) -> Tensor:
-    """Return complex rows (..., n) as real ones, (..., 2n), their real parts first."""
-    return torch.cat([X.real, X.imag], dim=-1)
-
-
-def complex_rows(X: Tensor) -> Tensor:
-    """Return what `real_rows` made real."""
-    return torch.complex(*(part.contiguous() for part in X.chunk(2, dim=-1)))
-
-
-def real_product(A: Tensor) -> Tensor:
-    """Return B, (2L, 2N), with real_rows(R) B = real_rows(R A*) and real_rows(X) Bᵀ = real_rows(X Aᵀ)."""
-    return torch.cat([torch.cat([A.real, -A.imag], dim=1), torch.cat([A.imag, A.real], dim=1)], dim=0)
 
 
 def left_product(real: Tensor, imaginary: Tensor, R: Tensor) -> Tensor:

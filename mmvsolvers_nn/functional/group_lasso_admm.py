@@ -5,7 +5,15 @@ from __future__ import annotations
 from torch import Tensor
 
 from mmvsolvers.validation import NON_NEGATIVE, POSITIVE, as_count
-from mmvsolvers_nn.functional._inputs import Problems, Recovery, shrinkage, squared_rows
+from mmvsolvers_nn.functional._inputs import (
+    Problems,
+    Recovery,
+    complex_rows,
+    real_product,
+    real_rows,
+    shrinkage,
+    squared_rows,
+)
 
 
 def group_lasso_admm(
@@ -65,20 +73,22 @@ def group_lasso_admm(
     weight = problems.per_problem("lam", lam, NON_NEGATIVE)
     penalty = problems.per_problem("rho", rho, POSITIVE)
     # Antennas lead, (T, M, ·): a product with A is then one matrix product over all problems and antennas.
-    received = problems.Y.mT.contiguous()
+    received, product = real_rows(problems.Y.mT), real_product(A)
     shapes = (N, M), (L, M), (L, M)
     parts = problems.start(start, *((shape, None) for shape in shapes)) or [A.new_zeros(T, *shape) for shape in shapes]
-    X, B, C = (part.mT for part in parts)
+    X, B, C = (real_rows(part.mT) for part in parts)
     column_norms = squared_rows(A, 0)
+    norms_of_parts = column_norms.repeat(2)
     per_row = (weight / penalty).unsqueeze(1)
     penalty = penalty[:, None, None]
-    mean = X @ A.mT / N
+    mean = X @ product.mT / N
     for _ in range(as_count("n_iter", n_iter, at_least=0)):
-        t = column_norms * X + (B - mean - C) @ A.conj()
-        X = (shrinkage(squared_rows(t, 1), per_row) / column_norms).unsqueeze(1) * t
-        mean = X @ A.mT / N
+        # (T, 2M, N): real and imaginary parts of an entry share the weight of its row.
+        t = (norms_of_parts * X + (B - mean - C) @ product).reshape(T, 2 * M, N)
+        kept = shrinkage(t.square().sum(dim=1), per_row) / column_norms
+        X = (kept.unsqueeze(1) * t).reshape(T, M, 2 * N)
+        mean = X @ product.mT / N
         B = (received + penalty * (mean + C)) / (N + penalty)
         C = C + mean - B
-    score = squared_rows(X, 1) / M
-    X, B, C = (problems.batched(part.mT) for part in (X, B, C))
-    return Recovery(X, problems.batched(score), (X, B, C))
+    X, B, C = (problems.batched(complex_rows(part).mT) for part in (X, B, C))
+    return Recovery(X, squared_rows(X, X.ndim - 1) / M, (X, B, C))

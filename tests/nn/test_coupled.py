@@ -8,7 +8,8 @@ import torch
 from mmvsolvers import mmse_estimate
 from mmvsolvers_nn import functional
 from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP
-from mmvsolvers_nn.functional.amp_mmse import Model, complex_rows, per_problem, real_product, real_rows
+from mmvsolvers_nn.functional._inputs import complex_rows, real_product, real_rows
+from mmvsolvers_nn.functional.amp_mmse import Model, per_problem
 
 N, L, M, T = 12, 6, 2, 3
 EPS = np.linspace(0.05, 0.4, N)
