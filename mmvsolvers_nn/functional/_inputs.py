@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from torch import Tensor
 from mmvsolvers.validation import FINITE, POSITIVE, POSITIVE_OR_INF, PROBABILITY, Range, as_real
 
 REAL_DTYPES = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+# Σ is formed with a rounding error of its power times the machine precision. Where that is more than this share of σ²,
+# scores are off by a percent, and by anything where it is more than σ² itself.
+LOST_NOISE = 0.3
 NUMPY_DTYPES: dict[torch.dtype, type[np.floating]] = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -121,6 +125,23 @@ class Problems:
     def per_problem(self, name: str, value: Tensor | float, admissible: Range) -> Tensor:
         """Spread a scalar or a tensor of shape ``leading`` over the problems: (T,), real."""
         return self._spread(name, value, admissible, self.leading, "problem").reshape(self.T)
+
+    def noise(self, noise_var: Tensor | float) -> Tensor:
+        """Spread σ² over the problems, (T,), and warn where it is lost in the rounding errors of Σ."""
+        noise = self.per_problem("noise_var", noise_var, POSITIVE)
+        if _values_are_free(noise):
+            power = torch.view_as_real(self.Y.detach().resolve_conj()).square().sum(dim=(1, 2, 3)) / self.M
+            share = torch.finfo(noise.dtype).eps * power / noise.detach()
+            worst = int(share.argmax())
+            if share[worst] > LOST_NOISE:
+                warnings.warn(
+                    f"noise_var={float(noise[worst]):.2g} is lost in the rounding errors of {self.A.dtype} where the "
+                    f"received power is {float(power[worst]):.2g} an antenna: results are not reliable"
+                    + ("; use complex128" if self.A.dtype == torch.complex64 else ""),
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+        return noise
 
     def per_device(self, name: str, value: Tensor | float, admissible: Range) -> Tensor:
         """Spread a scalar or a tensor of shape (N,) over the devices: (N,), real."""
@@ -250,7 +271,7 @@ def posterior(
     log(ε/(1-ε))/M and the largest activities, (T, N).
     """
     problems = Problems.of(A, Y)
-    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    noise = problems.noise(noise_var)
     probability = problems.per_entry("activity_prob", activity_prob, PROBABILITY)
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
     if upper is None:

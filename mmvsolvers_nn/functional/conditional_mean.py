@@ -47,7 +47,7 @@ def conditional_mean(
     [1.0, 0.0]
     """
     problems = Problems.of(A, Y)
-    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    noise = problems.noise(noise_var)
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
     active = problems.per_entry("probability", probability, UNIT_INTERVAL)
     strength = variance.sqrt()

@@ -48,7 +48,7 @@ def likelihood_ratio(
     [True, True, True]
     """
     problems = Problems.of(A, Y)
-    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    noise = problems.noise(noise_var)
     variance = problems.per_device("channel_var", channel_var, POSITIVE)
     value = problems.per_entry("activity", activity, NON_NEGATIVE)
     rows, q = filtered(A * variance.sqrt(), noise, value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import POSITIVE
 from mmvsolvers_nn.functional._inputs import Problems, Recovery
 from mmvsolvers_nn.functional.map_cd import descend
 
@@ -60,7 +59,7 @@ def ml_cd(
     [4.0, 0.0, 0.0]
     """
     problems = Problems.of(A, Y)
-    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    noise = problems.noise(noise_var)
     flat_prior = torch.zeros_like(A[0].detach().real).expand(problems.T, -1)
     root = root_of_unit(A, noise)
     ordinary = Problems(A * root, problems.Y, problems.leading)

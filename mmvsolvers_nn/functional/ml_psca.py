@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmvsolvers.validation import POSITIVE
 from mmvsolvers_nn.functional._inputs import Problems, Recovery
 from mmvsolvers_nn.functional.map_psca import descend
 
@@ -51,6 +50,6 @@ def ml_psca(
     [4.0, 0.0, 0.0]
     """
     problems = Problems.of(A, Y)
-    noise = problems.per_problem("noise_var", noise_var, POSITIVE)
+    noise = problems.noise(noise_var)
     flat_prior = torch.zeros_like(A[0].detach().real)
     return descend(problems, noise, flat_prior, torch.full_like(flat_prior, torch.inf), step, n_iter, start)

@@ -194,3 +194,23 @@ def test_there_is_no_silent_forward_mode(backend):
 
     with pytest.raises(NotImplementedError, match="sweeps have derivatives by reverse mode alone"):
         torch.func.jvp(score, (torch.tensor(1.0),), (torch.tensor(1.0),))
+
+
+NEEDING_NOISE = {
+    "ml_cd": lambda A, Y, s: functional.ml_cd(A, Y, s, n_iter=2),
+    "ml_psca": lambda A, Y, s: functional.ml_psca(A, Y, s, n_iter=2),
+    "map_cd": lambda A, Y, s: functional.map_cd(A, Y, s, 0.1, n_iter=2),
+    "ml_mmse": lambda A, Y, s: functional.ml_mmse(A, Y, s, threshold=0.1, n_iter=2),
+    "likelihood_ratio": lambda A, Y, s: functional.likelihood_ratio(A, Y, s, torch.zeros(2, 6, dtype=Y.real.dtype)),
+}
+
+
+@pytest.mark.parametrize("name", NEEDING_NOISE)
+def test_noise_that_single_precision_loses(name, recwarn):
+    """Σ of power 1 with σ² = 1e-9 is singular in single precision: scores were wrong by any factor, without a word."""
+    run = NEEDING_NOISE[name]
+    with pytest.warns(RuntimeWarning, match=r"noise_var=1e-09 is lost .* torch.complex64 .* use complex128"):
+        run(A, Y, 1e-9)
+    run(A.to(torch.complex128), Y.to(torch.complex128), 1e-9)
+    run(A, Y, 1e-3)
+    assert not [found for found in recwarn if "is lost" in str(found.message)]
