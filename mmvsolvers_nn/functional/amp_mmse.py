@@ -19,7 +19,8 @@ from mmvsolvers_nn.functional._inputs import (
     squared_rows,
 )
 
-# Log-likelihood ratios beyond it are as good as certain, and a sum of them must not drown all others.
+# Log-likelihood ratios beyond it are as good as certain, and a sum of them must not drown all others. Nor do log-odds
+# go beyond it: products of probabilities would be subnormal numbers, at which a processor takes many times as long.
 LARGEST_RATIO = 40.0
 
 Damping = Tensor | float | str | list[Tensor | float] | tuple[Tensor | float, ...]
@@ -61,7 +62,8 @@ def amp_mmse(
     coupling : Tensor of shape (N, N), optional
         What devices tell each other: with C the log-odds of device n are logit ε(n) + LLR_n + Σ_m C_nm LLR_m, where
         LLR_m is the log-likelihood ratio of m's own row, within ±40 in the sum. Ones between the devices of a group
-        that is active as a whole make its posterior probability exact, see [2]_. None is C = 0, independent devices.
+        that is active as a whole make its posterior probability exact, see [2]_; all log-odds end within ±40. None is
+        C = 0, independent devices.
     averaged : bool
         Whether ``X`` is the mean of all iterates, each weighted by 1/τ⁸. Where AMP has not converged it circles around
         what it knows, and the mean errs less than any one of them; where it converges, the last ones have the weight.
@@ -270,6 +272,7 @@ class Model(NamedTuple):
             ratio = -log_t - self.log_odds
             log_t = log_t - ratio.clamp(-LARGEST_RATIO, LARGEST_RATIO) @ self.coupling.mT
             slope = slope * (1.0 + torch.where(ratio.abs() <= LARGEST_RATIO, self.coupling.diagonal(), 0.0))
+        log_t = log_t.clamp(-LARGEST_RATIO, LARGEST_RATIO)
         active = torch.sigmoid(-log_t)
         weight = active * shrink
         identity = weight.sum(dim=2, keepdim=True)
