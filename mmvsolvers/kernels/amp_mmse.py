@@ -22,9 +22,9 @@ BLOW_UP = 1e3
 EXCESS = 2.0
 # τ² counts as no less than this fraction of its start, so that noiseless problems stay finite.
 TAU2_FLOOR = 1e-30
-# What devices that are active, or silent, with a posterior probability below this add to AX, or to the Onsager term, is
-# lost in rounding errors.
-NEGLIGIBLE = 1e-18
+# What devices that are active, or silent, with a posterior probability below this many machine precisions add to AX, or
+# to the Onsager term, is lost in rounding errors.
+NEGLIGIBLE = 1e-3
 
 # What is known: log((1 - ε)/ε) of the groups (G,), the variance g of a row's entries and each device's group, (N,).
 Prior = namedtuple("Prior", "log_odds_silent variance group")
@@ -66,6 +66,7 @@ def denoise(prior, tau2, printed, state, mean):
     """
     N, M = state.Q.shape
     real = state.Q.real.dtype.type
+    negligible = NEGLIGIBLE * np.finfo(state.Q.dtype).eps
     identity, n_heard, n_doubtful = 0.0, 0, 0
     for n in range(N):
         g = prior.variance[n]
@@ -76,12 +77,14 @@ def denoise(prior, tau2, printed, state, mean):
         if printed:
             # equation (12) as printed has ‖q‖² for qᴴq and τ⁴ for τ²
             identity += slope * state.energy[n] / tau2
+        # nothing, in place of subnormal numbers: processors take many times as long for them
+        weight = real(active * shrink) if active > negligible else real(0.0)
         for m in range(M):
-            mean[n, m] = real(active * shrink) * np.conj(state.Q[n, m])
-        if active > NEGLIGIBLE:
+            mean[n, m] = weight * np.conj(state.Q[n, m])
+        if active > negligible:
             state.heard[n_heard] = n
             n_heard += 1
-            if silent > NEGLIGIBLE and not printed:
+            if silent > negligible and not printed:
                 for m in range(M):
                     state.weighted[n_doubtful, m] = real(slope) * np.conj(state.Q[n, m])
                     state.doubtful[n_doubtful, m] = state.Q[n, m]
