@@ -130,7 +130,7 @@ class Problems:
         """Spread σ² over the problems, (T,), and warn where it is lost in the rounding errors of Σ."""
         noise = self.per_problem("noise_var", noise_var, POSITIVE)
         if _values_are_free(noise):
-            power = torch.view_as_real(self.Y.detach().resolve_conj()).square().sum(dim=(1, 2, 3)) / self.M
+            power = torch.view_as_real(self.Y.detach().resolve_conj()).double().square().sum(dim=(1, 2, 3)) / self.M
             share = torch.finfo(noise.dtype).eps * power / noise.detach()
             worst = int(share.argmax())
             if share[worst] > LOST_NOISE:
