@@ -111,7 +111,9 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                     },
                     1000: {
                         "group_lasso_nn": Recipe(
-                            _LARGE | {"U": 200, "lam": 8.0, "rho": 0.5}, short_training(40, 8, 0.02, U=120, **_FEW)
+                            # after 200 iterations ADMM has not converged, and pilots that move fast serve it less
+                            _LARGE | {"U": 300, "lam": 8.0, "rho": 0.5},
+                            short_training(40, 8, 0.02, U=120, pilot_learning_rate=3e-3, **_FEW),
                         ),
                         "amp_nn": Recipe(_LARGE | {"U": 50} | _LAST, short_training(160, 8, 0.02, U=12, **_FEW)),
                         "covariance_nn": Recipe(_LARGE, short_training(1000, 32, 1e-3, n_validation=64)),
