@@ -148,7 +148,7 @@ class Optimisation:
     curriculum : tuple of (int, int)
         Stages to begin with, each a number U of iterations and of epochs; the epochs that are left run the scheme's
         own U. Fewer iterations are faster and have smoother gradients, and the pilots they teach serve more of them.
-        Patience, and the choice of the best weights, begin with the last stage.
+        Patience, and the choice of the best weights, begin with the last stage; the untrained ones may be chosen, too.
 
     Examples
     --------

@@ -73,7 +73,7 @@ def train(
     Returns
     -------
     AutoEncoder
-        With the weights of the best validation loss and the threshold fitted.
+        With the weights of the best validation loss, the untrained ones among them, and the threshold fitted.
 
     Raises
     ------
@@ -156,6 +156,10 @@ class _Run:
     def go_on(self, report: Reporter) -> None:
         """Train to the end."""
         validation = self._mine(self.sampler.validation())
+        if self.step == 0:
+            # The untrained weights, the solver that a scheme unrolls, are the first to be beaten.
+            loss = self._validation_loss(validation)
+            self.best_loss = loss if isfinite(loss) else self.best_loss
         iterations = -1
         while not self.is_finished:
             if iterations != self._iterations:
@@ -237,8 +241,8 @@ class _Run:
                 f"the training in {self.directory} exploded: the validation loss of epoch {self.epoch} is {loss}; "
                 f"lower learning_rate={self.options.learning_rate:g} or clip_norm={self.options.clip_norm:g}"
             )
-        # Losses of different stages do not compare: the last one begins anew.
-        if loss < self.best_loss or self.epoch == self.options.last_stage + 1:
+        # Losses of different stages do not compare.
+        if loss < self.best_loss and self.epoch > self.options.last_stage:
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best_weights = copy.deepcopy(self.model.state_dict())
         report.epoch(

@@ -209,7 +209,7 @@ def test_a_log_that_is_none_is_named(finished, line):
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_an_exploding_training_ends_in_a_line_and_can_be_gone_on_with(tmp_path, monkeypatch, loss):
-    losses = iter([0.5, loss])
+    losses = iter([0.6, 0.5, loss])
     monkeypatch.setattr(training._Run, "_validation_loss", lambda *_: next(losses))
     with pytest.raises(
         TrainingError, match=rf"{tmp_path} exploded: the validation loss of epoch 2 is {loss}"

@@ -97,7 +97,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
 
 
 def test_early_stopping_restores_the_best_weights(tmp_path, monkeypatch):
-    losses = iter([0.5, 0.2, 0.3, 0.4, 0.1])
+    losses = iter([0.6, 0.5, 0.2, 0.3, 0.4, 0.1])
     weights = []
 
     def validation_loss(run, samples):
@@ -107,12 +107,27 @@ def test_early_stopping_restores_the_best_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(training._Run, "_validation_loss", validation_loss)
     model = train(configuration(optimisation=replace(QUICK, max_epochs=100, patience=2)), tmp_path, device="cpu")
     assert [line["validation_loss"] for line in log_of(tmp_path)] == [0.5, 0.2, 0.3, 0.4]
-    assert torch.equal(model.encoder.columns, weights[1])
-    assert not torch.equal(weights[1], weights[-1])
+    assert torch.equal(model.encoder.columns, weights[2])
+    assert not torch.equal(weights[2], weights[-1])
+
+
+def test_a_training_that_only_makes_it_worse_leaves_the_untrained_weights(tmp_path, monkeypatch):
+    losses, weights = iter([0.1, 0.5, 0.2, 0.3]), []
+
+    def validation_loss(run, samples):
+        weights.append(run.model.encoder.columns.detach().clone())
+        return next(losses)
+
+    monkeypatch.setattr(training._Run, "_validation_loss", validation_loss)
+    options = replace(QUICK, n_train=32, max_epochs=3, curriculum=((1, 1),))
+    model = train(configuration(optimisation=options), tmp_path, device="cpu")
+    assert torch.equal(model.encoder.columns, weights[0])
+    assert not torch.equal(weights[0], weights[1])
+    assert [line["best_epoch"] for line in log_of(tmp_path)] == [0, 0, 0]
 
 
 def test_a_curriculum_begins_with_fewer_iterations_and_is_judged_by_its_last_stage(tmp_path, monkeypatch):
-    losses, iterations = iter([0.1, 0.2, 0.5, 0.4, 0.6]), []
+    losses, iterations = iter([0.9, 0.1, 0.2, 0.5, 0.4, 0.6]), []
 
     def validation_loss(run, samples):
         iterations.append(run.model.decoder.approximation.U)
@@ -121,9 +136,9 @@ def test_a_curriculum_begins_with_fewer_iterations_and_is_judged_by_its_last_sta
     monkeypatch.setattr(training._Run, "_validation_loss", validation_loss)
     options = replace(QUICK, n_train=32, max_epochs=5, patience=1, curriculum=((1, 1), (2, 1)))
     model = train(configuration(optimisation=options, U=3), tmp_path, device="cpu")
-    assert iterations == [1, 2, 3, 3, 3]
+    assert iterations == [3, 1, 2, 3, 3, 3]
     assert model.decoder.approximation.U == 3
-    assert [line["best_epoch"] for line in log_of(tmp_path)] == [1, 1, 3, 4, 4]
+    assert [line["best_epoch"] for line in log_of(tmp_path)] == [0, 0, 3, 4, 4]
 
 
 def test_a_curriculum_has_no_more_iterations_than_the_scheme():
@@ -155,7 +170,7 @@ def test_an_own_scheme_without_the_option_runs_its_own_iterations(tmp_path, monk
         optimisation=replace(QUICK, n_train=32, max_epochs=3, curriculum=((1, 1),)),
     )
     model = train(wanted, tmp_path, device="cpu")
-    assert iterations == [1, 2, 2]
+    assert iterations == [2, 1, 2, 2]
     assert model.decoder.approximation.U == 2
     solver = LearnedSolver(model, wanted)
     found = solver.solve(SCENARIO.draw(np.random.default_rng(0), 3, pilots=solver.pilots, dtype=np.complex64))
