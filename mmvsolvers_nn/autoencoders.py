@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mmvsolvers.prepared_pilots import as_pilots
 from mmvsolvers_nn.functional import Recovery
-from mmvsolvers_nn.functional._inputs import Problems, check_scores
+from mmvsolvers_nn.functional._inputs import Problems, check_scores, complex_rows, real_rows
 from mmvsolvers_nn.layers import (
     AMP,
     MAP,
@@ -64,9 +64,7 @@ class SignalDecoder(nn.Module):
 
     def corrected(self, estimate: Tensor) -> Tensor:
         """Return X, (..., N, M), from what the approximation part found."""
-        columns = estimate.mT
-        real, imaginary = self.correction(torch.cat([columns.real, columns.imag], dim=-1)).chunk(2, dim=-1)
-        return torch.complex(real, imaginary).mT
+        return complex_rows(self.correction(real_rows(estimate.mT))).mT
 
     def loss(self, recovery: Recovery, X: Tensor, activity: Tensor) -> Tensor:
         """Return the mean squared error per device and antenna."""

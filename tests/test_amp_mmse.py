@@ -92,6 +92,14 @@ def test_says_that_it_diverged_and_stays_finite(seed, damping):
         assert np.isfinite(figure).all()
 
 
+def test_single_precision_makes_no_subnormal_numbers():
+    """A processor takes many times as long for them; devices that are certainly silent are exactly so."""
+    A, Y, _ = make_problem(100, 40, 8, p=0.1, dtype=np.complex64)
+    parts = np.abs(mmv.amp_mmse(A, Y, 0.1).X.view(np.float32))
+    assert np.mean(parts == 0) > 0.5
+    assert parts[parts > 0].min() > 1e-15
+
+
 def test_log_domain_survives_many_antennas():
     A, Y, X = make_problem(60, 40, 400, T=1, p=0.1)
     with np.errstate(all="raise"):

@@ -112,8 +112,8 @@ def amp_mmse(
     model = Model(
         real_product(A / norms),
         real_rows(problems.Y.mT / root_length),
-        per_problem(torch.logit(probability), problems.T),
-        per_problem(variance * strength.square(), problems.T),
+        for_each_problem(torch.logit(probability), problems.T),
+        for_each_problem(variance * strength.square(), problems.T),
         onsager,
         None if coupling is None else problems.pairs("coupling", coupling),
     )
@@ -294,7 +294,7 @@ def left_product(real: Tensor, imaginary: Tensor, R: Tensor) -> Tensor:
     return real @ R + imaginary @ torch.cat([-second, first], dim=-1)
 
 
-def per_problem(value: Tensor, T: int) -> Tensor:
+def for_each_problem(value: Tensor, T: int) -> Tensor:
     """Return numbers of devices, (N,), for each of T problems, (T, 1, N): gradients are summed over problems once."""
     return value.expand(T, 1, -1).clone()
 

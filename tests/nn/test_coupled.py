@@ -9,7 +9,7 @@ from mmvsolvers import mmse_estimate
 from mmvsolvers_nn import functional
 from mmvsolvers_nn.coupled import CoupledAMP, CoupledMAP
 from mmvsolvers_nn.functional._inputs import complex_rows, real_product, real_rows
-from mmvsolvers_nn.functional.amp_mmse import Model, per_problem
+from mmvsolvers_nn.functional.amp_mmse import Model, for_each_problem
 
 N, L, M, T = 12, 6, 2, 3
 EPS = np.linspace(0.05, 0.4, N)
@@ -27,7 +27,12 @@ def model(A, coupling):
     variance = torch.linspace(0.5, 2.0, N, dtype=torch.float64)
     log_odds, nothing = torch.logit(torch.tensor(EPS)), torch.zeros(T, M, 2 * L, dtype=torch.float64)
     return Model(
-        real_product(A / norms), nothing, per_problem(log_odds, T), per_problem(variance, T), "matrix", coupling
+        real_product(A / norms),
+        nothing,
+        for_each_problem(log_odds, T),
+        for_each_problem(variance, T),
+        "matrix",
+        coupling,
     )
 
 
@@ -55,6 +60,14 @@ def test_a_damping_for_every_iteration(problem):
     torch.testing.assert_close(found.X, step.X, rtol=1e-6, atol=1e-8)
     with pytest.raises(ValueError, match="damping must be one share or n_iter=2 of them; got 3"):
         functional.amp_mmse(A, Y, 0.2, damping=[0.9, 0.5, 0.7], n_iter=2)
+
+
+def test_certain_devices_make_no_subnormal_numbers():
+    """A processor takes many times as long for them, backwards above all."""
+    A, Y = torch.eye(8, dtype=torch.complex64), torch.full((8, 42), 1e-3, dtype=torch.complex64)
+    Y[0] = 1.0  # beside it the others are active with probability exp(-92)
+    parts = functional.amp_mmse(A, Y, 0.5, damping=1.0, n_iter=1).X[1:].abs()
+    assert 1e-30 < parts.min() <= parts.max() < 1e-15
 
 
 def test_zero_coupling_leaves_every_bit(problem):
